@@ -1,0 +1,11 @@
+"""EVA (arXiv 2211.07636) as one OpenMMLab plugin.
+
+``import eva_mm`` imports no host library. It installs the hooks of :mod:`eva_mm.compat`, which repair known defects of
+the hosts the moment the defective module is asked for.
+"""
+
+from eva_mm import compat
+
+__version__ = '0.1.0'
+
+compat.install()

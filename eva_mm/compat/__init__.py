@@ -1,0 +1,2 @@
+def install() -> None:
+    """Placeholder, to be overwritten by the compat author."""

@@ -1,0 +1,126 @@
+"""Multi-head self-attention as EVA has it, over a whole grid or inside windows.
+
+Shape letters: B batch, N tokens, C channels, h heads, d channels of a head, (H, W) or (T, H, W) the grid.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from eva_mm.layers.windows import window_partition, window_unpartition
+
+Grid = tuple[int, ...]
+
+
+def attend_fp32(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, dropout_p: float) -> Tensor:
+    """Attention whose logits and softmax are fp32 whatever the dtype of the inputs.
+
+    The released pre-training, classification and video code: queries are scaled in their own dtype, logits and
+    softmax are computed in fp32, probabilities are cast back before they meet the values.
+
+    Args:
+        q, k, v: (B, h, N, d); ``q`` is not yet scaled.
+        bias: Added to the logits; broadcasts to (B, h, N, N).
+        dropout_p: Dropout on the probabilities.
+    """
+    with torch.autocast(q.device.type, enabled=False):
+        scale = v.shape[-1] ** -0.5
+        logits = (q * scale).float() @ k.float().transpose(-2, -1)
+        if bias is not None:
+            logits = logits + bias.float()
+        probabilities = F.dropout(logits.softmax(dim=-1).type_as(v), dropout_p)
+        return probabilities @ v
+
+
+class Attention(nn.Module):
+    """Self-attention over all tokens.
+
+    Args:
+        dims: Channels C; a multiple of ``num_heads``.
+        num_heads: Heads h.
+        qkv_bias: ``'qv'`` is EVA's: one bias-free projection and the parameters ``q_bias`` and ``v_bias``, keys have
+            no bias. ``'full'`` is EVA-L's: an ordinary projection with bias.
+        relative_position: Module called as ``(q, k, grid) -> (q, k, bias)``. It may append channels to queries and
+            keys, return a bias for the logits, or both. The logits are then ``d ** -0.5 * q @ k.T + bias``.
+        fp32: Compute logits and softmax in fp32 as :func:`attend_fp32` says. Off: torch's fused kernel, which keeps
+            fp32 accumulators but rounds queries and keys to their own dtype. Equal in fp32.
+        attn_drop: Dropout on the attention probabilities.
+        proj_drop: Dropout on the output.
+
+    Raises:
+        ValueError: ``dims`` is no multiple of ``num_heads``, or ``qkv_bias`` is unknown.
+    """
+
+    def __init__(
+        self,
+        dims: int,
+        num_heads: int,
+        *,
+        qkv_bias: str = 'qv',
+        relative_position: nn.Module | None = None,
+        fp32: bool = False,
+        attn_drop: float = 0.0,
+        proj_drop: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if dims % num_heads:
+            raise ValueError(
+                f'embed_dims={dims} cannot be split over num_heads={num_heads}: give a multiple of {num_heads}.'
+            )
+        if qkv_bias not in ('qv', 'full'):
+            raise ValueError(f"qkv_bias is {qkv_bias!r}, expected 'qv' (EVA) or 'full' (EVA-L).")
+        self.num_heads = num_heads
+        self.fp32 = fp32
+        self.attn_drop = attn_drop
+        self.qkv = nn.Linear(dims, 3 * dims, bias=qkv_bias == 'full')
+        if qkv_bias == 'qv':
+            self.q_bias = nn.Parameter(torch.zeros(dims))
+            self.v_bias = nn.Parameter(torch.zeros(dims))
+        self.rel_pos = relative_position
+        self.proj = nn.Linear(dims, dims)
+        self.proj_drop = nn.Dropout(proj_drop)
+
+    def _qkv_bias(self) -> Tensor:
+        if self.qkv.bias is not None:
+            return self.qkv.bias
+        return torch.cat((self.q_bias, torch.zeros_like(self.v_bias, requires_grad=False), self.v_bias))
+
+    def forward(self, x: Tensor, grid: Grid) -> Tensor:
+        """(B, N, C) to (B, N, C); ``grid`` is the shape of the patch tokens, class tokens excluded."""
+        b, n, c = x.shape
+        qkv = F.linear(x, self.qkv.weight, self._qkv_bias())
+        q, k, v = qkv.view(b, n, 3, self.num_heads, c // self.num_heads).permute(2, 0, 3, 1, 4)
+        bias = None
+        if self.rel_pos is not None:
+            q, k, bias = self.rel_pos(q, k, grid)
+        dropout_p = self.attn_drop if self.training else 0.0
+        if self.fp32:
+            out = attend_fp32(q, k, v, bias, dropout_p)
+        else:
+            # the scale is given because a relative position may have appended channels to q and k
+            out = F.scaled_dot_product_attention(
+                q, k, v, attn_mask=bias, dropout_p=dropout_p, scale=v.shape[-1] ** -0.5
+            )
+        return self.proj_drop(self.proj(out.transpose(1, 2).reshape(b, n, c)))
+
+
+class WindowAttention(Attention):
+    """Self-attention inside non-overlapping square windows; no class token may be present.
+
+    Grids that are no multiple of the window are padded at the bottom and right with zero tokens *after* the
+    normalisation. They are not masked, as in the released detector: their key is zero and their value is the bias.
+
+    Args:
+        window_size: Side of a window in tokens.
+        kwargs: As for :class:`Attention`.
+    """
+
+    def __init__(self, dims: int, num_heads: int, window_size: int, **kwargs) -> None:
+        super().__init__(dims, num_heads, **kwargs)
+        self.window_size = window_size
+
+    def forward(self, x: Tensor, grid: Grid) -> Tensor:
+        """(B, H*W, C) to (B, H*W, C)."""
+        windows = window_partition(x, grid, self.window_size)
+        windows = super().forward(windows, (self.window_size, self.window_size))
+        return window_unpartition(windows, grid, self.window_size)

@@ -1,0 +1,93 @@
+"""The pre-norm transformer block, the same in every EVA model."""
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from eva_mm.layers.layer_norm import LayerNorm
+
+
+class DropPath(nn.Module):
+    """Stochastic depth: drops a whole residual branch of a sample with probability ``rate`` in training.
+
+    Survivors are divided by ``1 - rate`` (arXiv 1603.09382).
+    """
+
+    def __init__(self, rate: float = 0.0) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, ...) to (B, ...)."""
+        if self.rate == 0.0 or not self.training:
+            return x
+        keep = x.new_empty((x.shape[0],) + (1,) * (x.ndim - 1)).bernoulli_(1 - self.rate)
+        return x * keep.div_(1 - self.rate)
+
+    def extra_repr(self) -> str:
+        return f'rate={self.rate}'
+
+
+class Mlp(nn.Module):
+    """Linear, exact (erf) GELU, Linear; one dropout, after the second Linear."""
+
+    def __init__(self, dims: int, hidden_dims: int, drop: float = 0.0) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(dims, hidden_dims)
+        self.act = nn.GELU()
+        self.fc2 = nn.Linear(hidden_dims, dims)
+        self.drop = nn.Dropout(drop)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., C) to (..., C)."""
+        return self.drop(self.fc2(self.act(self.fc1(x))))
+
+
+class Block(nn.Module):
+    """Pre-norm block: ``x + attn(norm1(x))``, then ``x + mlp(norm2(x))``.
+
+    Args:
+        dims: Channels C.
+        attention: Called as ``attention(tokens, grid)``; the block does not know which kind it is.
+        feedforward_channels: Hidden width of the MLP.
+        drop: Dropout after the MLP.
+        drop_path: Stochastic depth rate of both branches.
+        layer_scale_init_value: Start of ``gamma_1`` and ``gamma_2``; ``None`` means that they do not exist.
+        with_cp: Recompute the block in the backward pass instead of keeping its activations.
+    """
+
+    def __init__(
+        self,
+        dims: int,
+        attention: nn.Module,
+        feedforward_channels: int,
+        *,
+        drop: float = 0.0,
+        drop_path: float = 0.0,
+        layer_scale_init_value: float | None = None,
+        with_cp: bool = False,
+    ) -> None:
+        super().__init__()
+        self.norm1 = LayerNorm(dims)
+        self.attn = attention
+        self.norm2 = LayerNorm(dims)
+        self.mlp = Mlp(dims, feedforward_channels, drop)
+        self.drop_path = DropPath(drop_path)
+        self.with_cp = with_cp
+        self.gamma_1 = self.gamma_2 = None
+        if layer_scale_init_value is not None:
+            self.gamma_1 = nn.Parameter(torch.full((dims,), float(layer_scale_init_value)))
+            self.gamma_2 = nn.Parameter(torch.full((dims,), float(layer_scale_init_value)))
+
+    def _residual(self, x: Tensor, branch: Tensor, gamma: Tensor | None) -> Tensor:
+        return x + self.drop_path(branch if gamma is None else gamma * branch)
+
+    def _forward(self, x: Tensor, grid: tuple[int, ...]) -> Tensor:
+        x = self._residual(x, self.attn(self.norm1(x), grid), self.gamma_1)
+        return self._residual(x, self.mlp(self.norm2(x)), self.gamma_2)
+
+    def forward(self, x: Tensor, grid: tuple[int, ...]) -> Tensor:
+        """(B, N, C) to (B, N, C); ``grid`` is the shape of the patch tokens."""
+        if self.with_cp and torch.is_grad_enabled():
+            return checkpoint(self._forward, x, grid, use_reentrant=False)
+        return self._forward(x, grid)

@@ -1,0 +1,72 @@
+"""Absolute position embeddings: resizing learned ones, making fixed ones."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def resize_position_embedding(
+    pos_embed: Tensor, grid: tuple[int, ...], new_grid: tuple[int, ...], num_extra_tokens: int = 1
+) -> Tensor:
+    """Resize a table of positions to another grid.
+
+    Images are resized bicubically, clips trilinearly, both with ``align_corners=False`` and without antialiasing, in
+    fp32, as the released loaders do. Rows of class tokens come first and are kept. The same grid is the identity.
+
+    Args:
+        pos_embed: (1, E + prod(grid), C), E = ``num_extra_tokens``.
+        grid: (H, W) or (T, H, W) of the table.
+        new_grid: The grid wanted, of the same length.
+        num_extra_tokens: Rows in front that belong to no patch.
+
+    Returns:
+        (1, E + prod(new_grid), C) in the dtype of ``pos_embed``.
+
+    Raises:
+        ValueError: The table has another number of rows than ``grid`` asks for, or the grids differ in length.
+    """
+    rows = num_extra_tokens + math.prod(grid)
+    if pos_embed.shape[1] != rows or len(grid) != len(new_grid):
+        raise ValueError(
+            f'A position table of {pos_embed.shape[1]} rows cannot go from grid {tuple(grid)} to {tuple(new_grid)}: '
+            f'{rows} rows are expected, {num_extra_tokens} of them for class tokens.'
+        )
+    if tuple(grid) == tuple(new_grid):
+        return pos_embed
+    extra, patches = pos_embed[:, :num_extra_tokens], pos_embed[:, num_extra_tokens:]
+    channels = pos_embed.shape[-1]
+    maps = patches.float().transpose(1, 2).reshape(1, channels, *grid)
+    mode = 'bicubic' if len(grid) == 2 else 'trilinear'
+    maps = F.interpolate(maps, size=tuple(new_grid), mode=mode, align_corners=False)
+    patches = maps.flatten(2).transpose(1, 2).to(pos_embed.dtype)
+    return torch.cat((extra, patches), dim=1)
+
+
+def _sincos_1d(dims: int, positions: Tensor) -> Tensor:
+    frequencies = 10000 ** -(torch.arange(dims // 2, dtype=torch.float64) / (dims / 2))
+    angles = positions.double().flatten()[:, None] * frequencies[None]
+    return torch.cat((angles.sin(), angles.cos()), dim=1)
+
+
+def sincos_position_embedding(dims: int, grid: tuple[int, int]) -> Tensor:
+    """Fixed two-dimensional sine-cosine table of MAE (arXiv 2111.06377), with a zero row for the class token.
+
+    The first half of the channels encodes the column, the second half the row.
+
+    Args:
+        dims: Channels C; a multiple of 4.
+        grid: (H, W).
+
+    Returns:
+        (1, 1 + H*W, C), fp32.
+
+    Raises:
+        ValueError: ``dims`` is no multiple of 4.
+    """
+    if dims % 4:
+        raise ValueError(f'A sine-cosine table needs channels in multiples of 4, got {dims}.')
+    rows, columns = torch.meshgrid(torch.arange(grid[0]), torch.arange(grid[1]), indexing='ij')
+    table = torch.cat((_sincos_1d(dims // 2, columns), _sincos_1d(dims // 2, rows)), dim=1)
+    return torch.cat((torch.zeros(1, dims, dtype=torch.float64), table)).float()[None]

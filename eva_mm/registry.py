@@ -1,0 +1,67 @@
+"""Registries of scope ``eva_mm``.
+
+Each is a child of mmengine's root registry of the same kind, so a type written ``eva_mm.Name`` in a config of any
+host makes mmengine import this module: no ``custom_imports`` is needed. ``default_scope`` of a config stays the
+host's.
+
+Host-free modules are imported on the first look-up (``locations``). A module that needs a host or another optional
+package is imported when one of its types is asked for, and not before: see :data:`HOST_TYPES`.
+"""
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from mmengine import registry as root
+
+# module -> (package it needs, extra of eva_mm that installs it, names it registers)
+HOST_TYPES: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    'eva_mm.models.selfsup': (
+        'mmpretrain',
+        'pretrain',
+        ('EVAMIM', 'CLIPTeacher', 'MaskedFeatureHead'),
+    ),
+}
+
+
+class HostAwareRegistry(root.Registry):
+    """A registry that imports a host-bound module when one of its types is asked for.
+
+    Raises:
+        ImportError: The package that the type needs is not installed; the message names the extra that has it.
+    """
+
+    def get(self, key: str):
+        """The class registered as ``key``, or ``None``."""
+        name = key.removeprefix(f'{self.scope}.')
+        for module, (package, extra, names) in HOST_TYPES.items():
+            if name in names and name not in self._module_dict:
+                if find_spec(package) is None:
+                    raise ImportError(
+                        f'eva_mm.{name} needs {package}, which is not installed: pip install "eva_mm[{extra}]".'
+                    )
+                import_module(module)
+        return super().get(key)
+
+
+def _child(kind: str, parent: root.Registry, *locations: str) -> HostAwareRegistry:
+    return HostAwareRegistry(kind, parent=parent, scope='eva_mm', locations=list(locations))
+
+
+MODELS = _child('model', root.MODELS, 'eva_mm.models')
+TASK_UTILS = _child('task util', root.TASK_UTILS, 'eva_mm.models')
+
+DATASETS = _child('dataset', root.DATASETS, 'eva_mm.datasets')
+DATA_SAMPLERS = _child('data sampler', root.DATA_SAMPLERS, 'eva_mm.datasets')
+TRANSFORMS = _child('transform', root.TRANSFORMS, 'eva_mm.datasets')
+
+METRICS = _child('metric', root.METRICS, 'eva_mm.evaluation')
+
+HOOKS = _child('hook', root.HOOKS, 'eva_mm.engine')
+LOOPS = _child('loop', root.LOOPS, 'eva_mm.engine')
+OPTIMIZERS = _child('optimizer', root.OPTIMIZERS, 'eva_mm.engine')
+OPTIM_WRAPPERS = _child('optimizer wrapper', root.OPTIM_WRAPPERS, 'eva_mm.engine')
+OPTIM_WRAPPER_CONSTRUCTORS = _child(
+    'optimizer wrapper constructor', root.OPTIM_WRAPPER_CONSTRUCTORS, 'eva_mm.engine'
+)
+PARAM_SCHEDULERS = _child('parameter scheduler', root.PARAM_SCHEDULERS, 'eva_mm.engine')
+STRATEGIES = _child('strategy', root.STRATEGIES, 'eva_mm.engine')
