@@ -5,7 +5,8 @@ the hosts the moment the defective module is asked for.
 """
 
 from eva_mm import compat
+from eva_mm.version import __version__
 
-__version__ = '0.1.0'
+__all__ = ['__version__', 'compat']
 
 compat.install()

@@ -15,6 +15,16 @@ from mmengine import registry as root
 
 # module -> (package it needs, extra of eva_mm that installs it, names it registers)
 HOST_TYPES: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    'eva_mm.models.multimodal': ('open_clip', 'clip', ('CLIPTextTower', 'EVACLIP', 'EVACLIPViT')),
+    'eva_mm.datasets.image_text.shards': ('webdataset', 'clip', ('ImageTextShards',)),
+    'eva_mm.datasets.image_text.csv_pairs': ('PIL', 'clip', ('ImageTextCSV',)),
+    'eva_mm.datasets.image_text.transforms': ('open_clip', 'clip', ('CLIPTokenize', 'PackImageText')),
+    'eva_mm.models.action_heads': ('mmaction', 'video', ('EVAVideoHead',)),
+    'eva_mm.datasets.video.color': ('torchvision', 'video', ('ClipColorJitter', 'ClipGrayscale')),
+    'eva_mm.models.backbones.eva_vit_adapter': ('mmcv', 'seg', ('EVAViTAdapter',)),
+    'eva_mm.models.roi_heads': ('mmdet', 'detection', ('EVACascadeRoIHead', 'FederatedLoss')),
+    'eva_mm.models.detectors': ('mmdet', 'detection', ('EVACascadeRCNN',)),
+    'eva_mm.models.decode_heads': ('mmseg', 'seg', ('EVAMask2FormerHead',)),
     'eva_mm.models.selfsup': (
         'mmpretrain',
         'pretrain',

@@ -1,2 +1,58 @@
+"""What is known to be broken in a host library or a torch version, and its repair.
+
+``install()`` is called by ``import eva_mm``. It only puts two finders into ``sys.meta_path``; torch and the hosts stay
+unimported. A stand-in is used only if the real module does not exist, and a repair acts when its module is imported.
+Each file names the defect it is about, the versions that have it, and how to tell that it is gone.
+
+==================================  =====================================  ============================
+What is asked for                   What is wrong                          Where it is repaired
+==================================  =====================================  ============================
+``mmcv._ext``                       mmcv-lite has no compiled kernels      ``mmcv_ops``
+deformable attention on the CPU     memory grows with the sampled values   ``mmcv.py``
+``mmaction.models.localizers.drn``  left out of the mmaction2 wheel        ``stand_ins/mmaction_drn``
+``pkg_resources``                   removed from setuptools 82             ``stand_ins/pkg_resources.py``
+``distutils``                       removed from Python 3.12               ``stand_ins/distutils``
+checkpoints of an mmengine runner   refused by torch 2.6's safe loading    ``mmengine.py``
+``_base_ = 'eva_mm::...'``          mmengine knows its own packages only   ``mmengine.py``
+``mmpretrain.models``               recent transformers break its import   ``mmpretrain.py``
+evaluation by ``lvis``              uses ``np.float``                      ``lvis.py``
+==================================  =====================================  ============================
+"""
+
+import sys
+from pathlib import Path
+
+from . import lvis, mmcv, mmengine, mmpretrain
+from .import_hooks import AfterImport, StandIns
+
+__all__ = ['install']
+
+_HERE = Path(__file__).parent / 'stand_ins'
+
+_stand_ins = StandIns(
+    {
+        'mmcv._ext': _HERE / 'mmcv_ext.py',
+        'mmaction.models.localizers.drn': _HERE / 'mmaction_drn' / '__init__.py',
+        'pkg_resources': _HERE / 'pkg_resources.py',
+        'distutils': _HERE / 'distutils' / '__init__.py',
+    }
+)
+
+_after_import = AfterImport(
+    {
+        'mmcv.ops.multi_scale_deform_attn': mmcv.bound_attention_memory,
+        'mmengine.config.utils': mmengine.name_eva_mm,
+        'mmengine.runner.checkpoint': mmengine.allow_checkpoints,
+        'mmpretrain.utils.dependency': mmpretrain.leave_out_multimodal,
+        'lvis.eval': lvis.restore_float,
+    }
+)
+
+
 def install() -> None:
-    """Placeholder, to be overwritten by the compat author."""
+    """Put the repairs into ``sys.meta_path``; calling it again changes nothing."""
+    if _stand_ins not in sys.meta_path:
+        sys.meta_path.append(_stand_ins)
+    if _after_import not in sys.meta_path:
+        sys.meta_path.insert(0, _after_import)
+        _after_import.repair_imported()

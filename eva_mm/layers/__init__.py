@@ -2,7 +2,7 @@
 
 from eva_mm.layers.attention import Attention, WindowAttention
 from eva_mm.layers.block import Block, DropPath, Mlp
-from eva_mm.layers.layer_norm import LayerNorm
+from eva_mm.layers.layer_norm import LayerNorm, LayerNorm2d
 from eva_mm.layers.patch_embed import PatchEmbed, scale_gradient
 from eva_mm.layers.position_embedding import resize_position_embedding, sincos_position_embedding
 
@@ -11,6 +11,7 @@ __all__ = [
     'Block',
     'DropPath',
     'LayerNorm',
+    'LayerNorm2d',
     'Mlp',
     'PatchEmbed',
     'WindowAttention',

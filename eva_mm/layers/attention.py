@@ -32,6 +32,21 @@ def attend_fp32(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, dropout_p:
         return probabilities @ v
 
 
+def attend_fused(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, dropout_p: float) -> Tensor:
+    """Attention by torch's fused kernels; arguments as for :func:`attend_fp32`.
+
+    Queries and keys may have more channels than values: a relative position appends them. The scale is that of the
+    values' width.
+    """
+    dims = v.shape[-1]
+    extra = q.shape[-1] - dims
+    if extra and v.device.type == 'cpu':
+        # torch's CPU kernel that needs no N x N matrix wants equal widths
+        v = F.pad(v, (0, extra))
+    out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout_p, scale=dims**-0.5)
+    return out[..., :dims]
+
+
 class Attention(nn.Module):
     """Self-attention over all tokens.
 
@@ -97,10 +112,7 @@ class Attention(nn.Module):
         if self.fp32:
             out = attend_fp32(q, k, v, bias, dropout_p)
         else:
-            # the scale is given because a relative position may have appended channels to q and k
-            out = F.scaled_dot_product_attention(
-                q, k, v, attn_mask=bias, dropout_p=dropout_p, scale=v.shape[-1] ** -0.5
-            )
+            out = attend_fused(q, k, v, bias, dropout_p)
         return self.proj_drop(self.proj(out.transpose(1, 2).reshape(b, n, c)))
 
 

@@ -1,4 +1,4 @@
-"""Layer normalisation that always computes in fp32."""
+"""Layer normalisation that always computes in fp32, over the last or the second dimension."""
 
 import torch
 from torch import Tensor, nn
@@ -28,3 +28,14 @@ class LayerNorm(nn.LayerNorm):
             x.float(), self.normalized_shape, self.weight.float(), self.bias.float(), self.eps
         )
         return normed.type_as(x)
+
+
+class LayerNorm2d(LayerNorm):
+    """:class:`LayerNorm` over the channels of a map, at each position on its own."""
+
+    # what mmcv calls the norm inside its conv modules
+    _abbr_ = 'ln'
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C, H, W)."""
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)

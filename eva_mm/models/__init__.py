@@ -3,6 +3,6 @@
 Only the host-free parts are imported here; :mod:`eva_mm.registry` imports a host-bound part when its type is asked for.
 """
 
-from eva_mm.models import backbones
+from eva_mm.models import backbones, necks
 
-__all__ = ['backbones']
+__all__ = ['backbones', 'necks']

@@ -42,6 +42,8 @@ class EVAMAEViT(EVAViT):
         kwargs: As for :class:`EVAViT`; ``qkv_bias`` is ``'full'`` and ``out_type`` ``'raw'``.
     """
 
+    checkpoint_task = 'pretrain'
+
     def __init__(self, decoder_arch: Mapping[str, int] = _DECODER, mask_ratio: float = 0.75, **kwargs) -> None:
         super().__init__(**{'out_type': 'raw', 'qkv_bias': 'full', **kwargs})
         decoder = resolve_arch(decoder_arch)

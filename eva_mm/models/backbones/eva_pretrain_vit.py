@@ -15,6 +15,7 @@ class EVAPretrainViT(EVAViT):
         kwargs: As for :class:`EVAViT`; ``out_type`` is ``'raw'``.
     """
 
+    checkpoint_task = 'pretrain'
     init_std = 0.015
     # unlike everywhere else in the release, the pre-training code cuts at one standard deviation
     init_cut = 0.015

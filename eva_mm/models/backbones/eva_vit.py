@@ -4,9 +4,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
+from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from eva_mm.checkpoint import load_pretrained
 from eva_mm.layers import Attention, Block, LayerNorm, PatchEmbed, resize_position_embedding
 from eva_mm.models.backbones.arch_zoo import ARCH_ZOO, resolve_arch
 from eva_mm.registry import MODELS
@@ -43,7 +45,8 @@ class EVAViT(BaseModule):
         frozen_stages: The embedding and this many blocks are frozen; 0 only the embedding, -1 nothing.
         attn_fp32: Logits and softmax in fp32, as the released pre-training and classification code.
         with_cp: Activation checkpointing of every block.
-        init_cfg: mmengine's; ``dict(type='Pretrained', checkpoint=...)`` takes any EVA checkpoint.
+        init_cfg: mmengine's; ``dict(type='Pretrained', checkpoint=...)`` takes any EVA checkpoint, and with
+            ``strict=False`` also one that lacks weights.
         patch_embed: Seam for subclasses: a built embedding, ``images -> (tokens, grid)``.
         attention: Seam for subclasses: block index to a built attention.
 
@@ -53,6 +56,8 @@ class EVAViT(BaseModule):
     """
 
     num_extra_tokens = 1
+    # whose names a checkpoint is converted to
+    checkpoint_task = 'classification'
     init_std = 0.02
     # the fine-tuning code cuts at +-2 absolute, which leaves a plain normal distribution
     init_cut = 2.0
@@ -139,10 +144,21 @@ class EVAViT(BaseModule):
         """Initialise as the released code, then load what ``init_cfg`` names."""
         if not self.is_init:
             self._init_tokens()
-            for module in self.modules():
-                self._init_module(module)
+            # children first: a parent may overrule what its children got
+            self.apply(self._init_module)
             self._rescale_residual_outputs()
+        pretrained, init_cfg = self._is_pretrained(), self.init_cfg
+        if not pretrained or self.is_init:
+            return super().init_weights()
+        # mmengine's own loading would skip what does not fit without an error
+        self.init_cfg = None
         super().init_weights()
+        self.init_cfg = init_cfg
+        options = {key: value for key, value in init_cfg.items() if key not in ('type', 'checkpoint')}
+        print_log(str(load_pretrained(self, init_cfg['checkpoint'], **options)), logger='current')
+
+    def _is_pretrained(self) -> bool:
+        return isinstance(self.init_cfg, Mapping) and self.init_cfg.get('type') == 'Pretrained'
 
     def _trunc_normal(self, tensor: Tensor) -> None:
         nn.init.trunc_normal_(tensor, std=self.init_std, a=-self.init_cut, b=self.init_cut)

@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-JPEG_QUALITY = 95
+JPEG_QUALITY = 90
 
 
 def encode(image: np.ndarray, suffix: str = '.jpg') -> bytes:

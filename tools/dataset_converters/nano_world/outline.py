@@ -1,43 +1,40 @@
 """Masks as COCO writes them: polygons, here along the pixel edges so that they are exact."""
 
-from typing import Any
-
 import cv2
 import numpy as np
-from pycocotools import mask as coco_mask
 
 
-def segmentation(mask: np.ndarray) -> list[list[int]] | dict[str, Any]:
-    """Write a mask as polygons, or run lengths if pycocotools would not read the same pixels from the polygons.
+def polygons(mask: np.ndarray, top: int = 0) -> list[list[int]]:
+    """Write a mask as polygons whose union pycocotools reads as the very same pixels.
 
-    A polygon has no holes, so the mask is cut into horizontal bands through the middle of each hole first.
+    A polygon has no holes, so the mask is cut in two through a hole until none is left.
 
     Args:
-        mask: bool, (H, W), not empty.
+        mask: bool, (H, W).
+        top: added to every y.
+
+    Returns:
+        x, y, x, y ... of the corners of each polygon, in pixels.
     """
-    bands = np.split(mask, _hole_rows(mask))
-    polygons = []
-    top = 0
-    for band in bands:
-        polygons += _outlines(band, top)
-        top += len(band)
-    runs = coco_mask.merge(coco_mask.frPyObjects(polygons, *mask.shape)) if polygons else None
-    if runs is not None and np.array_equal(coco_mask.decode(runs), mask):
-        return polygons
-    runs = coco_mask.encode(np.asfortranarray(mask, np.uint8))
-    return {'size': [int(side) for side in runs['size']], 'counts': runs['counts'].decode()}
+    row = _hole_row(mask)
+    if row is None:
+        return _outlines(mask, top)
+    return polygons(mask[:row], top) + polygons(mask[row:], top + row)
 
 
-def _hole_rows(mask: np.ndarray) -> list[int]:
-    padded = np.pad(~mask, 1, constant_values=True).astype(np.uint8)
-    count, _, stats, _ = cv2.connectedComponentsWithStats(padded, connectivity=4)
+def _hole_row(mask: np.ndarray) -> int | None:
+    """The middle row of a hole, or None; what touches the border is outside, not a hole."""
+    around = np.pad(~mask, 1, constant_values=True).astype(np.uint8)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(around, connectivity=4)
     outside = 1
-    tops, heights = stats[:, cv2.CC_STAT_TOP] - 1, stats[:, cv2.CC_STAT_HEIGHT]
-    return sorted({int(tops[i] + heights[i] // 2) for i in range(outside + 1, count)} - {0})
+    if count == outside + 1:
+        return None
+    top, height = stats[-1, [cv2.CC_STAT_TOP, cv2.CC_STAT_HEIGHT]].tolist()
+    return top - 1 + height // 2
 
 
 def _outlines(band: np.ndarray, top: int) -> list[list[int]]:
-    """Corners x, y, x, y ... of every closed walk along the edges of the band's pixels, the inside to its right."""
+    """Corners x, y, x, y ... of each closed walk along the pixel edges, the inside on its right."""
     inside = np.pad(band, 1).astype(np.int8)
     walks: dict[tuple[int, int], list[tuple[int, int]]] = {}
     down, right = np.diff(inside, axis=0)[:, 1:-1], np.diff(inside, axis=1)[1:-1]

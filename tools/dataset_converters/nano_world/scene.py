@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .digits import COLOURS, ink, pick_colour, pick_digit
-from .photos import CONTRAST, pick_photo, view
-from .sources import Photo
+from .places import CONTRAST, pick_place, view
+from .sources import Place
 from .world import World
 
 SIDE = 84
-DIGIT_SIDES = (40, 72)
+DIGIT_SIDES = (45, 80)
 MAX_TILT = 10
 OPAQUE = 0.5
 SOFT_EDGE = 0.05
@@ -20,7 +20,14 @@ PLACEMENTS_TRIED = 40
 
 @dataclass
 class Thing:
-    """One thing on a scene: its name, the square (top, left, side) it was painted in, and its visible pixels."""
+    """One thing on a scene.
+
+    Attributes:
+        name: its class.
+        square: (top, left, side) it was painted in.
+        mask: its visible pixels, bool, (H, W).
+        colour: name of its colour, if it has one.
+    """
 
     name: str
     square: tuple[int, int, int]
@@ -37,10 +44,17 @@ class Thing:
 
 @dataclass
 class Scene:
-    """Pixels (RGB, float32, (H, W, 3)), the photograph behind, things from back to front, half-covered pixels."""
+    """A picture in the making.
+
+    Attributes:
+        pixels: RGB in 0..255, float32, (H, W, 3).
+        place: what the photograph behind shows.
+        things: from back to front.
+        soft: pixels that a thing covers in part, bool, (H, W).
+    """
 
     pixels: np.ndarray
-    photo: Photo
+    place: Place
     things: list[Thing] = field(default_factory=list)
     soft: np.ndarray = field(init=False)
 
@@ -57,7 +71,9 @@ class Scene:
         """RGB, uint8, (H, W, 3)."""
         return np.clip(np.rint(self.pixels), 0, 255).astype(np.uint8)
 
-    def paint(self, name: str, alpha: np.ndarray, paint: np.ndarray, top: int, left: int, colour: str = '') -> None:
+    def paint(
+        self, name: str, alpha: np.ndarray, paint: np.ndarray, top: int, left: int, colour: str = ''
+    ) -> None:
         """Put a thing in front of all others.
 
         Args:
@@ -79,20 +95,26 @@ class Scene:
         self.soft[window] |= (alpha > SOFT_EDGE) & (alpha < OPAQUE)
         self.things.append(Thing(name, (top, left, side), mask, colour))
 
-    def find_place(self, rng: np.random.Generator, side: int) -> tuple[int, int]:
-        """(top, left) of a square inside the scene that overlaps the squares already painted little or not at all."""
+    def free_corner(self, rng: np.random.Generator, side: int) -> tuple[int, int]:
+        """(top, left) of a square that overlaps what is painted already as little as possible."""
         height, width = self.shape
         tries = rng.integers(0, (height - side + 1, width - side + 1), size=(PLACEMENTS_TRIED, 2))
-        overlaps = [sum(_overlap((*place, side), thing.square) for thing in self.things) for place in tries]
+        overlaps = [
+            sum(_overlap((*place, side), thing.square) for thing in self.things) for place in tries
+        ]
         return tuple(tries[int(np.argmin(overlaps))].tolist())
 
 
 def blank_scene(
-    world: World, rng: np.random.Generator, split: str, shape: tuple[int, int] = (SIDE, SIDE), contrast: float = CONTRAST
+    world: World,
+    rng: np.random.Generator,
+    split: str,
+    shape: tuple[int, int] = (SIDE, SIDE),
+    contrast: float = CONTRAST,
 ) -> Scene:
     """A view of a photograph with nothing on it yet."""
-    photo = pick_photo(rng, world.sources)
-    return Scene(view(rng, photo, split, shape, contrast), photo)
+    place = pick_place(rng, world.sources)
+    return Scene(view(rng, place, split, shape, contrast), place)
 
 
 def add_digit(
@@ -104,17 +126,19 @@ def add_digit(
     sides: tuple[int, int] = DIGIT_SIDES,
     tilt: float = MAX_TILT,
 ) -> Thing:
-    """Paint a bright digit of class ``label`` at a random free place; its square's side is drawn from ``sides``."""
+    """Paint a bright digit of class ``label`` at a random free place, its side within ``sides``."""
     side = int(rng.integers(sides[0], sides[1] + 1))
     alpha = ink(pick_digit(rng, world.sources, split, label), side, rng.uniform(-tilt, tilt))
     colour = pick_colour(rng)
-    scene.paint(str(label), alpha, np.float32(COLOURS[colour]), *scene.find_place(rng, side), colour)
+    scene.paint(
+        str(label), alpha, np.float32(COLOURS[colour]), *scene.free_corner(rng, side), colour
+    )
     return scene.things[-1]
 
 
 def crowd_sides(count: int) -> tuple[int, int]:
     """Sides for ``count`` digits that share a scene of about 112 pixels."""
-    return ((48, 76), (36, 58), (30, 48))[count - 1]
+    return ((52, 84), (40, 62), (34, 52))[count - 1]
 
 
 def _overlap(one: Sequence[int], other: Sequence[int]) -> int:

@@ -1,4 +1,4 @@
-"""The real pixels everything is made of: handwritten digits and photographs that installed packages ship."""
+"""The real pixels: handwritten digits and photographs that installed packages ship."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,17 @@ import numpy as np
 
 SPLITS = ('train', 'val', 'test')
 TRAIN_SHARE, VAL_SHARE = 0.7, 0.15
-HELD_OUT_COLUMNS = 0.25
+
+Rectangle = tuple[int, int, int, int]
+# name, noun with article, photograph, (left, top, right, bottom) for train and for all else. Each
+# rectangle shows the noun wherever it is cropped, so captions are true; no two overlap.
+PLACES: tuple[tuple[str, str, str, Rectangle, Rectangle], ...] = (
+    ('palace', 'a palace', 'china.jpg', (75, 50, 205, 380), (205, 70, 330, 380)),
+    ('trees', 'trees', 'china.jpg', (340, 290, 480, 427), (480, 280, 640, 427)),
+    ('flower', 'a flower', 'flower.jpg', (175, 100, 310, 340), (310, 100, 440, 340)),
+    ('leaves', 'leaves', 'flower.jpg', (0, 0, 165, 427), (460, 0, 640, 390)),
+    ('officer', 'an officer', 'grace_hopper.jpg', (145, 20, 275, 600), (275, 20, 410, 600)),
+)
 
 
 class SourceError(RuntimeError):
@@ -17,31 +27,32 @@ class SourceError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Photo:
-    """One photograph.
+class Place:
+    """Two neighbouring areas of a photograph that show the same thing.
 
     Attributes:
-        name: one word for file names and records.
-        noun: how a caption speaks of it, with its article.
-        pixels: RGB, uint8, (H, W, 3).
+        name: one word for records.
+        noun: how a caption speaks of it.
+        train: RGB, uint8, (H, W, 3); only training images show it.
+        held_out: likewise, for all other images.
     """
 
     name: str
     noun: str
-    pixels: np.ndarray
+    train: np.ndarray
+    held_out: np.ndarray
 
     def area(self, split: str) -> np.ndarray:
-        """The columns that ``split`` may crop from: the left three quarters train, the rest does not."""
-        border = round(self.pixels.shape[1] * (1 - HELD_OUT_COLUMNS))
-        return self.pixels[:, :border] if split == 'train' else self.pixels[:, border:]
+        """The pixels that ``split`` may crop from."""
+        return self.train if split == 'train' else self.held_out
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Digits per split and class, each (N, 8, 8) float32 of ink in 0..1, and the photographs."""
+    """Digits per split and class, each (N, 8, 8) float32 of ink in 0..1, and the places."""
 
     digits: Mapping[str, tuple[np.ndarray, ...]]
-    photos: tuple[Photo, ...]
+    places: tuple[Place, ...]
 
 
 def load_sources(seed: int) -> Sources:
@@ -53,11 +64,11 @@ def load_sources(seed: int) -> Sources:
     Raises:
         SourceError: if a photograph is not where its package keeps it.
     """
-    return Sources(split_digits(seed), load_photos())
+    return Sources(split_digits(seed), load_places())
 
 
 def split_digits(seed: int) -> dict[str, tuple[np.ndarray, ...]]:
-    """scikit-learn's 1,797 digits, shared out 70 / 15 / 15 % within each class; no image is in two splits."""
+    """scikit-learn's 1,797 digits, dealt out 70 / 15 / 15 % within each class."""
     from sklearn.datasets import load_digits
 
     data = load_digits()
@@ -72,8 +83,8 @@ def split_digits(seed: int) -> dict[str, tuple[np.ndarray, ...]]:
     return {split: tuple(parts) for split, parts in shares.items()}
 
 
-def load_photos() -> tuple[Photo, ...]:
-    """The photographs of scikit-learn and matplotlib.
+def load_places() -> tuple[Place, ...]:
+    """Cut the places out of the photographs of scikit-learn and matplotlib.
 
     Raises:
         SourceError: if one of the files is missing or is no picture.
@@ -83,18 +94,26 @@ def load_photos() -> tuple[Photo, ...]:
 
     scikit = Path(sklearn.__file__).parent / 'datasets' / 'images'
     samples = Path(matplotlib.get_data_path()) / 'sample_data'
-    return (
-        _read_photo('palace', 'a palace', scikit / 'china.jpg'),
-        _read_photo('flower', 'a flower', scikit / 'flower.jpg'),
-        _read_photo('officer', 'an officer', samples / 'grace_hopper.jpg'),
+    photos = {
+        path.name: _read_photo(path)
+        for path in (scikit / 'china.jpg', scikit / 'flower.jpg', samples / 'grace_hopper.jpg')
+    }
+    return tuple(
+        Place(name, noun, _cut(photos[file], train), _cut(photos[file], held_out))
+        for name, noun, file, train, held_out in PLACES
     )
 
 
-def _read_photo(name: str, noun: str, path: Path) -> Photo:
+def _cut(photo: np.ndarray, rectangle: Rectangle) -> np.ndarray:
+    left, top, right, bottom = rectangle
+    return np.ascontiguousarray(photo[top:bottom, left:right])
+
+
+def _read_photo(path: Path) -> np.ndarray:
     pixels = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None
     if pixels is None:
         raise SourceError(
-            f'The photograph {path.name} was expected in {path.parent} and cannot be read: '
+            f'the photograph {path.name} was expected in {path.parent} and cannot be read: '
             'reinstall scikit-learn and matplotlib.'
         )
-    return Photo(name, noun, np.ascontiguousarray(pixels[:, :, ::-1]))
+    return pixels[:, :, ::-1]

@@ -1,4 +1,4 @@
-"""What every set is made from: a place, a seed, sizes and sources, and one random stream per item."""
+"""What every set is made from: a folder, a seed, sizes, sources, and a random stream per item."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ class World:
         out: folder that holds all sets.
         seed: the only source of chance.
         sizes: items per set and split.
-        sources: digits and photographs.
+        sources: digits and places.
     """
 
     out: Path
@@ -32,6 +32,6 @@ class World:
         return np.random.default_rng([self.seed, crc32(key.encode()), index])
 
     def label(self, key: str, index: int, num_classes: int = NUM_DIGITS) -> int:
-        """A class for item ``index``: shuffled, and every run of ``num_classes`` items has each class once."""
+        """A random class; each run of ``num_classes`` items has every class once."""
         block, place = divmod(index, num_classes)
         return int(self.rng(f'{key}/labels', block).permutation(num_classes)[place])

@@ -1,0 +1,54 @@
+"""Nano EVA: the pre-training of EVA-g shrunk to about a minute on two CPU cores.
+
+    python tools/train.py configs/nano/pretrain.py
+
+Needs data/nano (tools/dataset_converters/make_nano_data.py) and the nano CLIP (projects/quickstart/train_clip.py);
+`make quickstart` makes both. Only sizes, data and the schedule differ from the parent, and fp16 DeepSpeed becomes plain
+fp32.
+"""
+
+_base_ = ['../pretrain/eva-g-p14_mim-clip-l_merged30m-224px.py']
+
+# 15 of 36 patches are as near to 105 of 256 as a 6 x 6 grid allows
+masking = dict(grid_size=6, num_masked=15, min_block=4)
+
+model = dict(
+    backbone=dict(arch='nano', img_size=84, drop_path_rate=0.0),
+    head=dict(embed_dims=96, out_channels=64),
+    target_generator=dict(model='local-dir:work_dirs/quickstart/clip', pretrained=None))
+
+train_dataloader = dict(
+    batch_size=128,
+    num_workers=1,
+    dataset=dict(
+        data_root='data/nano/unlabelled',
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='RandomFlip', prob=0.0),  # a mirrored digit is another sign
+            dict(
+                type='RandomResizedCrop',
+                scale=84,
+                crop_ratio_range=(0.5, 1.0),
+                backend='pillow',
+                interpolation='bicubic'),
+            dict(type='eva_mm.BlockwiseMask', **masking),
+            dict(type='PackInputs'),
+        ]))
+val_dataloader = dict(
+    batch_size=128,
+    num_workers=1,
+    dataset=dict(
+        data_root='data/nano/imagenet',
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='ResizeEdge', scale=84, edge='short', backend='pillow', interpolation='bicubic'),
+            dict(type='CenterCrop', crop_size=84),
+            dict(type='eva_mm.EvenPatchMask', grid_size=6),
+            dict(type='PackInputs'),
+        ]))
+
+strategy = None
+optim_wrapper = dict(type='OptimWrapper', clip_grad=dict(max_norm=3.0), optimizer=dict(lr=2e-3))
+param_scheduler = dict(warmup_epochs=1)
+train_cfg = dict(max_epochs=8, val_interval=8)
+default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=1, max_keep_ckpts=1))

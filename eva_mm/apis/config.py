@@ -1,0 +1,98 @@
+"""From a config file and command-line options to the config that is run."""
+
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+
+from mmengine.config import Config, ConfigDict
+
+from eva_mm.apis.errors import UserError
+
+_LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+def _datasets(dataset: ConfigDict, where: str) -> Iterator[tuple[str, ConfigDict]]:
+    """A data set and those that it wraps, each with its place in the config."""
+    yield where, dataset
+    if isinstance(dataset.get('dataset'), dict):
+        yield from _datasets(dataset.dataset, f'{where}.dataset')
+    for index, inner in enumerate(dataset.get('datasets') or ()):
+        yield from _datasets(inner, f'{where}.datasets.{index}')
+
+
+def _loaders(cfg: Config, names: tuple[str, ...]) -> Iterator[tuple[str, ConfigDict]]:
+    for name in names:
+        loader = cfg.get(name)
+        for index, one in enumerate(loader if isinstance(loader, (list, tuple)) else [loader]):
+            if one:
+                yield (name if one is loader else f'{name}.{index}'), one
+
+
+def check_data_folders(cfg: Config, loaders: tuple[str, ...] = _LOADERS) -> None:
+    """Find a missing data folder or annotation file before anything is built.
+
+    Raises:
+        UserError: A ``data_root`` or ``ann_file`` of one of the loaders does not exist.
+    """
+    for name, loader in _loaders(cfg, loaders):
+        for where, dataset in _datasets(loader.dataset, f'{name}.dataset'):
+            root = dataset.get('data_root')
+            if root and '://' not in str(root) and not Path(root).exists():
+                raise UserError(
+                    f'The data folder {root!r} of {where} does not exist: make it, or point to yours with '
+                    f'--cfg-options {where}.data_root=DIR.'
+                )
+            ann_file = dataset.get('ann_file')
+            if isinstance(ann_file, str) and ann_file and '://' not in ann_file:
+                path = Path(root or '') / ann_file
+                if not path.exists():
+                    raise UserError(
+                        f'The annotation file {str(path)!r} of {where} does not exist: make it, or point to yours '
+                        f'with --cfg-options {where}.ann_file=FILE.'
+                    )
+
+
+def _reject_unknown_keys(cfg: Config, options: dict) -> None:
+    """Refuse ``--cfg-options`` whose first key is nowhere in the config: it would change nothing."""
+    for key in options:
+        if key.split('.')[0] not in cfg and key.split('.')[0] not in _OPTIONAL_KEYS:
+            raise UserError(
+                f'--cfg-options names {key!r}, but the config has no key {key.split(".")[0]!r}: '
+                f'it has {", ".join(sorted(cfg))}.'
+            )
+
+
+# top-level keys that mmengine's runners read and that a config may lack
+_OPTIONAL_KEYS = (
+    'auto_scale_lr', 'custom_hooks', 'custom_imports', 'default_hooks', 'env_cfg', 'load_from', 'log_level',
+    'log_processor', 'model_wrapper_cfg', 'randomness', 'resume', 'strategy', 'vis_backends', 'visualizer', 'work_dir',
+)  # fmt: skip
+
+
+def load_config(path: str, args: Namespace | None = None) -> Config:
+    """Read a config file and apply the options that every tool shares.
+
+    Args:
+        path: Config file of any host with EVA in it.
+        args: May have ``cfg_options`` (dict), ``work_dir``.
+
+    Returns:
+        The config, with ``work_dir`` set: the option, the config's own, or ``work_dirs/<name of the file>``.
+
+    Raises:
+        UserError: The file does not exist or is no Python config, or an option names an unknown key.
+    """
+    if not Path(path).is_file():
+        raise UserError(f'The config {path!r} does not exist: give a file, for instance configs/nano/pretrain.py.')
+    if Path(path).suffix != '.py':
+        raise UserError(f'The config {path!r} is no Python config: give a .py file.')
+    cfg = Config.fromfile(path)
+    options = getattr(args, 'cfg_options', None) or {}
+    _reject_unknown_keys(cfg, options)
+    cfg.merge_from_dict(options)
+    work_dir = getattr(args, 'work_dir', None)
+    if work_dir:
+        cfg.work_dir = work_dir
+    elif not cfg.get('work_dir'):
+        cfg.work_dir = str(Path('work_dirs') / Path(path).stem)
+    return cfg

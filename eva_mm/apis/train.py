@@ -1,0 +1,75 @@
+"""Training from the command line."""
+
+from argparse import Namespace
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from eva_mm.apis.config import check_data_folders, load_config
+from eva_mm.apis.errors import UserError
+from eva_mm.apis.options import parse_cfg_options
+from eva_mm.apis.runner import build_runner
+
+
+def _use_amp(cfg: Config) -> None:
+    if cfg.get('strategy') is not None:
+        raise UserError(
+            '--amp is for configs without a strategy: set strategy.fp16 or strategy.bf16 in this one instead.'
+        )
+    kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
+        raise UserError(f'--amp works with OptimWrapper, this config has {kind}: set its precision in the config.')
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def _scale_lr(cfg: Config) -> None:
+    if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
+        raise UserError('--auto-scale-lr needs auto_scale_lr.base_batch_size in the config, which it lacks: set it.')
+    cfg.auto_scale_lr.enable = True
+
+
+def _drop_validation(cfg: Config) -> None:
+    for key in ('val_cfg', 'val_dataloader', 'val_evaluator'):
+        cfg[key] = None
+
+
+def _set_start(cfg: Config, args: Namespace) -> None:
+    """Where training starts: resume a run, or load weights only."""
+    if args.load_from:
+        if not Path(args.load_from).exists():
+            raise UserError(f'--load-from names {args.load_from!r}, which does not exist: give a checkpoint.')
+        cfg.load_from = args.load_from
+    if args.resume:
+        cfg.resume = True
+        if args.resume != 'auto':
+            if not Path(args.resume).exists():
+                raise UserError(f'--resume names {args.resume!r}, which does not exist: give a checkpoint of the run.')
+            cfg.load_from = args.resume
+
+
+def prepare_training(args: Namespace) -> Runner:
+    """The runner that ``tools/train.py`` trains.
+
+    Args:
+        args: What ``tools/train.py`` parsed.
+
+    Raises:
+        UserError: Any of the options does not fit the config or names a missing file.
+    """
+    args.cfg_options = parse_cfg_options(args.cfg_options)
+    cfg = load_config(args.config, args)
+    cfg.launcher = args.launcher
+    if args.no_validate:
+        _drop_validation(cfg)
+    if args.amp:
+        _use_amp(cfg)
+    if args.auto_scale_lr:
+        _scale_lr(cfg)
+    if args.seed is not None:
+        cfg.setdefault('randomness', {})
+        cfg.randomness.seed = args.seed
+    _set_start(cfg, args)
+    check_data_folders(cfg, ('train_dataloader', 'val_dataloader'))
+    return build_runner(cfg)

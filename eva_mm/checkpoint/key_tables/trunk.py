@@ -1,0 +1,49 @@
+"""Rows that all tasks share: the trunk, and what belongs to other tasks.
+
+Released names have no prefix: ``blocks.0.attn.q_bias``.
+"""
+
+from eva_mm.checkpoint.rules import Row
+
+
+def trunk_rows(prefix: str = 'backbone.', relative_position: bool = False) -> tuple[Row, ...]:
+    """Rows for embeddings and blocks.
+
+    Args:
+        prefix: What stands before the backbone's names in the task's model.
+        relative_position: Whether the task's models have relative positions, when there is no model to ask.
+    """
+    optional = dict(reason='the model has no relative positions', assume=relative_position)
+    return (
+        Row(r'.*\.relative_position_index', reason='an index that the model computes'),
+        Row(r'(blocks\.\d+\.attn\.)rel_pos_([hw])', rf'{prefix}\1rel_pos.\2', **optional),
+        Row(
+            r'(blocks\.\d+\.attn\.)(relative_position_bias_table)',
+            rf'{prefix}\1rel_pos.\2',
+            **optional,
+        ),
+        # our own models
+        Row(r'(blocks\.\d+\.attn\.rel_pos\..*)', rf'{prefix}\1', **optional),
+        Row(r'(pos_embed|patch_embed\.proj\.(?:weight|bias))', rf'{prefix}\1'),
+        Row(r'(cls_token)', rf'{prefix}\1', reason='the model has no class token'),
+        Row(r'(blocks\.\d+\.(?:(?:norm[12]|attn|mlp)\..*|gamma_[12]))', rf'{prefix}\1'),
+    )
+
+
+# what a task's own rows have not taken
+OTHER_TASKS: tuple[Row, ...] = (
+    Row(r'mask_token', reason='only masked image modelling has hidden patches'),
+    Row(r'(lm_head|decoder_pred)\..*', reason='predicts CLIP features in pre-training'),
+    Row(r'decoder_(embed|pos_embed|blocks|norm)(\..*)?', reason="decoder of EVA-L's pre-training"),
+    Row(r'(norm|fc_norm)\..*', reason='this model does not normalise its last tokens'),
+    Row(r'head\..*', reason='classifier of another task'),
+    Row(r'visual\.head\..*', reason='projection to the space of CLIP'),
+    Row(r'text\..*', reason='text tower of EVA-CLIP'),
+    Row(
+        r'(roi_heads|roi_head|proposal_generator|rpn_head|neck)\..*|(backbone\.)?simfp_.*',
+        reason='belongs to a detector',
+    ),
+    Row(r'decode_head\..*', reason='belongs to a segmentor'),
+    Row(r'(spm|interactions|up|norm[1-4])\..*|level_embed', reason='belongs to the ViT-Adapter'),
+    Row(r'cls_head\..*', reason='classifier of a video model'),
+)

@@ -1,0 +1,60 @@
+"""Writing weights: nothing is overwritten, and no half-written file is left."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+SUFFIXES = ('.safetensors', '.pth', '.pt')
+
+
+def check_destination(path: str | os.PathLike) -> Path:
+    """Make sure, before long work, that weights can be written there.
+
+    Raises:
+        ValueError: The name ends in something else than :data:`SUFFIXES`.
+        FileExistsError: There is such a file already.
+        FileNotFoundError: There is no such folder.
+    """
+    path = Path(path)
+    if path.suffix not in SUFFIXES:
+        raise ValueError(f'{path} must end in one of {", ".join(SUFFIXES)}, which says how the weights are written.')
+    if path.exists():
+        raise FileExistsError(f'{path} exists and is not overwritten: remove it or give another name.')
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f'There is no folder {path.parent}: make it or give another one.')
+    return path
+
+
+def write_weights(
+    weights: Mapping[str, Tensor], path: str | os.PathLike, wrapper: str = '', extra: Mapping | None = None
+) -> Path:
+    """Write weights as safetensors or as a file of ``torch.save``.
+
+    Args:
+        weights: Tensors by name.
+        path: Where to; the suffix says how.
+        wrapper: Key that the weights lie under in a ``.pt`` or ``.pth`` file; safetensors has none.
+        extra: More top-level entries of a ``.pt`` or ``.pth`` file that has a ``wrapper``.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError, FileExistsError, FileNotFoundError: As :func:`check_destination`.
+    """
+    path = check_destination(path)
+    part = path.with_name(f'.{path.name}.part')
+    try:
+        if path.suffix == '.safetensors':
+            contiguous = {name: tensor.contiguous() for name, tensor in weights.items()}
+            save_file(contiguous, part, metadata={'format': 'pt'})
+        else:
+            torch.save({wrapper: dict(weights), **(extra or {})} if wrapper else dict(weights), part)
+        part.rename(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path

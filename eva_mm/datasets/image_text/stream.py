@@ -1,0 +1,194 @@
+"""Endless, shuffled, resumable streams of image-text pairs, split over ranks and workers."""
+
+import io
+import logging
+import random
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import numpy as np
+from mmengine.dataset import Compose
+from mmengine.dist import get_dist_info
+from mmengine.logging import print_log
+from PIL import Image
+from torch.utils.data import IterableDataset, get_worker_info
+
+
+class Place(NamedTuple):
+    """How far a stream has been read; whole numbers only, so that it fits in a tensor.
+
+    Attributes:
+        stream: Which stream.
+        num_streams: Of how many.
+        epoch: Its pass over its shards.
+        shard: Position, in the order of this epoch, of the shard in which the current block begins.
+        offset: Samples of that shard before the block.
+        index: Samples of the shuffled block that are done.
+        delivered: Samples given out since the start.
+        skipped: Samples that could not be read since the start.
+    """
+
+    stream: int
+    num_streams: int
+    epoch: int = 0
+    shard: int = 0
+    offset: int = 0
+    index: int = 0
+    delivered: int = 0
+    skipped: int = 0
+
+
+def decode_image(content: bytes) -> np.ndarray:
+    """An encoded image as BGR, uint8, (H, W, 3), as OpenMMLab's transforms expect."""
+    with Image.open(io.BytesIO(content)) as image:
+        return np.ascontiguousarray(np.asarray(image.convert('RGB'))[..., ::-1])
+
+
+class ImageTextStream(IterableDataset):
+    """Pairs from shards; a subclass says which shards there are and how to read one.
+
+    The shards of an epoch are shuffled and dealt out to ``num_streams`` streams. A stream reads its shards one after
+    the other in blocks of ``shuffle_buffer`` samples, shuffles each block and starts the next epoch when it is through.
+    Every order is a function of the seed and of the place in the stream, and so are the random numbers that the
+    transforms of a sample draw from ``random`` and ``numpy``. What is read therefore does not depend on the number of
+    ranks and workers, as long as the number of streams is the same, and reading can go on from any :class:`Place`.
+
+    A sample that cannot be read is counted and skipped.
+
+    Args:
+        pipeline: Configs of transforms; they get ``img`` (H, W, 3) BGR, ``text`` and ``key``, and end with
+            ``eva_mm.PackImageText``.
+        num_streams: A multiple of ranks times workers; ``None`` means one for each worker of each rank. A worker takes
+            samples from its streams in turn.
+        shuffle_buffer: Samples of a block, which are in memory at the same time, encoded.
+        seed: Seed of all orders; the same on all ranks.
+
+    Raises:
+        ValueError: When reading: the streams cannot be dealt out to the workers, there are fewer shards than streams,
+            or a stream has not a single readable sample.
+    """
+
+    metainfo: dict[str, Any] = {}
+
+    def __init__(
+        self, pipeline: Sequence[dict], num_streams: int | None = None, shuffle_buffer: int = 2000, seed: int = 0
+    ) -> None:
+        super().__init__()
+        self.pipeline = Compose(pipeline)
+        self.num_streams = num_streams
+        self.shuffle_buffer = shuffle_buffer
+        self.seed = seed
+        self.rank, self.world_size = get_dist_info()
+        self._places: dict[int, Place] = {}
+        self.shards = self.find_shards()
+
+    @abstractmethod
+    def find_shards(self) -> Sequence[Any]:
+        """All shards, always in the same order."""
+
+    @abstractmethod
+    def read_shard(self, shard: Any) -> Iterator[dict]:
+        """The raw samples of a shard, always in the same order.
+
+        Each has ``key``, ``image`` (encoded bytes) and ``text``; one that lacks any of them counts as unreadable.
+        """
+
+    def resume(self, places: Iterable[Sequence[int]]) -> None:
+        """Go on from these places when iterated over the next time; streams without one start at their beginning."""
+        self._places = {place[0]: Place(*place) for place in places}
+
+    def __iter__(self) -> Iterator[dict]:
+        worker = get_worker_info()
+        index, num_workers = (worker.id, worker.num_workers) if worker else (0, 1)
+        num_streams = self.num_streams or self.world_size * num_workers
+        self._check(num_streams, num_workers)
+        places = self._own_places(index, num_workers, num_streams)
+        streams = [self._read(place) for place in places]
+        while True:
+            for stream in streams:
+                yield next(stream)
+
+    def _check(self, num_streams: int, num_workers: int) -> None:
+        num_readers = self.world_size * num_workers
+        if num_streams % num_readers:
+            raise ValueError(
+                f'{num_streams} streams cannot be dealt out to {self.world_size} ranks with {num_workers} workers: '
+                f'set num_streams to a multiple of {num_readers}, or change num_workers.'
+            )
+        if len(self.shards) < num_streams:
+            raise ValueError(
+                f'{len(self.shards)} shards cannot feed {num_streams} streams: use fewer workers, or more shards.'
+            )
+        before = {place.num_streams for place in self._places.values()} - {num_streams}
+        if before:
+            raise ValueError(
+                f'The run was stopped with {max(before)} streams and goes on with {num_streams}: '
+                f'set num_streams={max(before)}, or use as many ranks and workers as before.'
+            )
+
+    def _own_places(self, worker: int, num_workers: int, num_streams: int) -> list[Place]:
+        """Where the streams of one worker of this rank begin, in the order of their turns."""
+        share = num_streams // self.world_size
+        own = [
+            self._places.get(stream, Place(stream, num_streams))
+            for stream in range(self.rank * share, (self.rank + 1) * share)
+        ]
+        groups = [own[first::num_workers] for first in range(num_workers)]
+        # the loader asks its workers in turn from the first one on, so the one that is behind has to be the first
+        groups.sort(key=lambda group: sum(place.delivered for place in group))
+        return sorted(groups[worker], key=lambda place: place.delivered)
+
+    def _read(self, place: Place) -> Iterator[dict]:
+        """Samples of a stream from a place on, without end."""
+        while True:
+            for block in self._blocks(place):
+                shard, offset, _ = block[0]
+                if (shard, offset) != (place.shard, place.offset):
+                    place = place._replace(shard=shard, offset=offset, index=0)
+                order = np.random.default_rng([self.seed, *place[:5]]).permutation(len(block))
+                for number in order[place.index :]:
+                    sample = self._prepare(block[number][-1], place.epoch)
+                    place = place._replace(
+                        index=place.index + 1,
+                        delivered=place.delivered + (sample is not None),
+                        skipped=place.skipped + (sample is None),
+                    )
+                    if sample is not None:
+                        sample['data_samples'].set_metainfo(dict(place=tuple(place)))
+                        yield sample
+            if not place.delivered:
+                raise ValueError(
+                    f'None of the {place.skipped} samples of stream {place.stream} could be read: '
+                    'check that the shards hold images with texts.'
+                )
+            place = place._replace(epoch=place.epoch + 1, shard=0, offset=0, index=0)
+
+    def _blocks(self, place: Place) -> Iterator[list[tuple[int, int, dict]]]:
+        """Blocks of (shard, offset, raw sample), from the block at a place to the end of its epoch."""
+        order = np.random.default_rng([self.seed, place.epoch]).permutation(len(self.shards))
+        own = order[place.stream :: place.num_streams]
+        samples = (
+            (position, number, raw)
+            for position in range(place.shard, len(own))
+            for number, raw in enumerate(self.read_shard(self.shards[own[position]]))
+            if position > place.shard or number >= place.offset
+        )
+        while block := list(islice(samples, self.shuffle_buffer)):
+            yield block
+
+    def _prepare(self, raw: dict, epoch: int) -> dict | None:
+        """A raw sample through the pipeline, or ``None`` if it cannot be read."""
+        try:
+            results = dict(img=decode_image(raw['image']), text=raw['text'], key=raw['key'])
+        # what broken files raise differs from format to format
+        except Exception as error:
+            print_log(f'Sample {raw.get("key")!r} is skipped: {error!r}.', logger='current', level=logging.WARNING)
+            return None
+        results['img_shape'] = results['ori_shape'] = results['img'].shape[:2]
+        value = crc32(f'{self.seed}/{epoch}/{raw["key"]}'.encode())
+        random.seed(value)
+        np.random.seed(value)
+        return self.pipeline(results)

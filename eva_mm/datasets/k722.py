@@ -1,0 +1,207 @@
+"""Kinetics-722: one data set out of the official annotations of Kinetics-400, 600 and 700.
+
+Plain Python. ``tools/dataset_converters/make_k722.py`` is its command line.
+"""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+SETS = ('k400', 'k600', 'k700')
+SPLITS = ('train', 'val')
+COLUMNS = ('label', 'youtube_id', 'time_start', 'time_end')
+
+# Classes of K-722 are those of these sets: Kinetics-400 and 700 have 722 names together, which is the release's
+# number, and Kinetics-600 has two that neither knows ("bull fighting", "chopping vegetables").
+CLASS_SETS = ('k400', 'k700')
+
+# in a row map: the classifier of K-722 has no row for this class
+NO_ROW = -1
+
+# where two sets spell a class differently, the later set is right
+SPELLING_SETS = ('k700', 'k600', 'k400')
+
+
+class Clip(NamedTuple):
+    """One line of an official csv file.
+
+    Attributes:
+        dataset: Name of the set, one of :data:`SETS`.
+        split: ``'train'`` or ``'val'``.
+        label: Class as the file spells it.
+        youtube_id: Eleven characters that name the source video.
+        start, end: Seconds.
+    """
+
+    dataset: str
+    split: str
+    label: str
+    youtube_id: str
+    start: int
+    end: int
+
+
+def class_key(name: str) -> str:
+    """What two spellings of a class have in common: its letters and digits, without case, spaces or punctuation."""
+    return re.sub(r'[^a-z0-9]', '', name.lower())
+
+
+def read_annotations(path: Path, dataset: str, split: str) -> list[Clip]:
+    """Read an official csv file; its columns may come in any order and others are left alone.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: A column is missing, or a line has no label, id or times.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f'There is no annotation file {path}: download the official csv of {dataset} {split}.')
+    with path.open(newline='', encoding='utf-8-sig') as file:
+        reader = csv.DictReader(file)
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        if missing:
+            raise ValueError(
+                f'{path} has no column {missing[0]!r} but {reader.fieldnames}: give the official file with labels.'
+            )
+        clips = []
+        for row in reader:
+            try:
+                times = [int(float(row[name])) for name in COLUMNS[2:]]
+            except (TypeError, ValueError):
+                times = None
+            if times is None or not row['label'] or not row['youtube_id']:
+                raise ValueError(
+                    f'Line {reader.line_num} of {path} is incomplete: expected {", ".join(COLUMNS)}; '
+                    'download the file again.'
+                )
+            clips.append(Clip(dataset, split, row['label'].strip(), row['youtube_id'].strip(), *times))
+    return clips
+
+
+@dataclass
+class Counts:
+    """What was taken and what was left out, by list."""
+
+    kept: Counter = field(default_factory=Counter)
+    leaked: Counter = field(default_factory=Counter)
+    duplicates: Counter = field(default_factory=Counter)
+    relabelled: Counter = field(default_factory=Counter)
+    unknown_class: Counter = field(default_factory=Counter)
+    no_file: Counter = field(default_factory=Counter)
+
+    def table(self) -> str:
+        """One line per list."""
+        columns = list(self.__dict__)
+        lines = [f'{"list":<12}' + ''.join(f'{name.replace("_", " "):>15}' for name in columns)]
+        for name in sorted({name for counter in self.__dict__.values() for name in counter}):
+            lines.append(f'{name:<12}' + ''.join(f'{getattr(self, column)[name]:>15,}' for column in columns))
+        return '\n'.join(lines)
+
+
+class Kinetics:
+    """Class names and clips of the sets, and what is made of them.
+
+    Args:
+        clips: By (set, split).
+        class_sets: Sets whose classes K-722 has.
+
+    Raises:
+        ValueError: One of ``class_sets`` has no clips.
+    """
+
+    def __init__(
+        self, clips: Mapping[tuple[str, str], Sequence[Clip]], class_sets: Collection[str] = CLASS_SETS
+    ) -> None:
+        self.clips = clips
+        self.counts = Counts()
+        # key of a class -> spelling -> sets that have it
+        self.spellings: dict[str, dict[str, set[str]]] = {}
+        for clip in self._all(SETS, SPLITS):
+            self.spellings.setdefault(class_key(clip.label), {}).setdefault(clip.label, set()).add(clip.dataset)
+        self.classes: dict[str, list[str]] = {name: self._classes_of([name]) for name in SETS}
+        for name in class_sets:
+            if not self.classes.get(name):
+                raise ValueError(f'K-722 takes classes from {name}, which has no clips: give its csv files.')
+        self.classes['k722'] = self._classes_of(class_sets)
+
+    def _all(self, sets: Iterable[str], splits: Iterable[str]) -> list[Clip]:
+        return [clip for name in sets for split in splits for clip in self.clips.get((name, split), ())]
+
+    def _spelling(self, key: str) -> str:
+        for name in SPELLING_SETS:
+            spelt = sorted(label for label, sets in self.spellings[key].items() if name in sets)
+            if spelt:
+                return spelt[0]
+        raise KeyError(key)
+
+    def _classes_of(self, sets: Collection[str]) -> list[str]:
+        """Sorted class names of some sets."""
+        keys = {key for key, labels in self.spellings.items() if any(s & set(sets) for s in labels.values())}
+        return sorted(self._spelling(key) for key in keys)
+
+    def variants(self) -> list[tuple[str, list[str]]]:
+        """Classes that are spelt in several ways: the name taken, and all spellings."""
+        return sorted(
+            (self._spelling(key), sorted(labels)) for key, labels in self.spellings.items() if len(labels) > 1
+        )
+
+    def rows(self, dataset: str) -> list[int]:
+        """For each class of ``dataset`` its row in the classifier of K-722, or ``NO_ROW``."""
+        row_of = {class_key(name): row for row, name in enumerate(self.classes['k722'])}
+        return [row_of.get(class_key(name), NO_ROW) for name in self.classes[dataset]]
+
+    def ids(self, sets: Iterable[str], split: str) -> set[str]:
+        """YouTube ids of some sets."""
+        return {clip.youtube_id for clip in self._all(sets, [split])}
+
+    def own_list(self, dataset: str, split: str, filter_leaks: bool = True) -> list[tuple[Clip, int]]:
+        """Clips of one set with its own labels; training clips of validation videos are left out."""
+        leaks = self.ids([dataset], 'val') if split == 'train' and filter_leaks else set()
+        return self._label(f'{dataset} {split}', self.classes[dataset], self._all([dataset], [split]), leaks)
+
+    def merged_list(self, split: str, sets: Sequence[str] = SETS) -> list[tuple[Clip, int]]:
+        """Clips of all sets with the labels of K-722, each YouTube id once, the first set first.
+
+        Training clips of any validation video of any set are left out.
+        """
+        leaks = self.ids(SETS, 'val') if split == 'train' else set()
+        return self._label(f'k722 {split}', self.classes['k722'], self._all(sets, [split]), leaks, unique=True)
+
+    def _label(
+        self, name: str, classes: Sequence[str], clips: Sequence[Clip], leaks: Collection[str], unique: bool = False
+    ) -> list[tuple[Clip, int]]:
+        label_of = {class_key(label): number for number, label in enumerate(classes)}
+        taken: dict[str, str] = {}
+        kept = []
+        for clip in clips:
+            key = class_key(clip.label)
+            if clip.youtube_id in leaks:
+                self.counts.leaked[name] += 1
+            elif key not in label_of:
+                self.counts.unknown_class[name] += 1
+            elif unique and clip.youtube_id in taken:
+                self.counts.duplicates[name] += 1
+                self.counts.relabelled[name] += taken[clip.youtube_id] != key
+            else:
+                taken[clip.youtube_id] = key
+                kept.append((clip, label_of[key]))
+        self.counts.kept[name] += len(kept)
+        return kept
+
+
+def file_name(clip: Clip, template: str) -> str:
+    """Path of a clip below the folder of all sets; ``template`` has the fields of :class:`Clip`.
+
+    Raises:
+        ValueError: The template has another field.
+    """
+    try:
+        return template.format(**clip._asdict())
+    except (KeyError, IndexError, ValueError) as error:
+        raise ValueError(
+            f'The file name template {template!r} cannot be filled ({error}): its fields are '
+            f'{", ".join(Clip._fields)}, for instance {{start:06d}}.'
+        ) from error

@@ -1,0 +1,167 @@
+"""Frames of a video file by their number, through decord or PyAV."""
+
+import os
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+BACKENDS = ('decord', 'av')
+PACKAGES = {'decord': 'decord', 'av': 'PyAV (pip install av)'}
+
+# why a video is not read
+REASONS = ('missing', 'empty', 'no video stream', 'broken', 'too short')
+
+# containers often announce a few frames more than they hold; beyond this share the file is cut off
+ANNOUNCED_TOO_MUCH = 0.1
+
+
+class UnreadableVideoError(ValueError):
+    """A video that cannot be used; ``reason`` is one of :data:`REASONS`."""
+
+    def __init__(self, message: str, reason: str = 'broken') -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class VideoReader(Protocol):
+    """What both backends offer; ``len()`` is the number of frames that the file announces."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, indices: Sequence[int]) -> list[np.ndarray]:
+        """RGB frames, (H, W, 3) uint8, one for each index; they may repeat and need not be sorted."""
+
+
+def _broken(path: str, detail: object) -> UnreadableVideoError:
+    detail = ' '.join(str(detail).split())[:120]
+    return UnreadableVideoError(f'{path} cannot be decoded ({detail}): replace the file.', 'broken')
+
+
+def _no_video(path: str) -> UnreadableVideoError:
+    return UnreadableVideoError(f'{path} has no video stream, only sound: replace the file.', 'no video stream')
+
+
+class PyAVReader:
+    """Decodes from the start to the last frame asked for, so frame numbers are exact in every format."""
+
+    def __init__(self, path: str, num_threads: int = 1) -> None:
+        import av
+
+        self.path, self.errors = path, (av.error.FFmpegError, ValueError)
+        try:
+            self.container = av.open(path)
+        except self.errors as error:
+            raise _broken(path, error) from error
+        if not self.container.streams.video:
+            # a file that is cut off before its index can sometimes be opened, and then holds nothing
+            raise _no_video(path) if self.container.streams.audio else _broken(path, 'it holds no pictures')
+        self.stream = self.container.streams.video[0]
+        self.stream.codec_context.thread_count = num_threads
+        # matroska and webm announce no number of frames
+        self.num_frames = self.stream.frames or self._count_packets()
+
+    def _count_packets(self) -> int:
+        try:
+            count = sum(1 for packet in self.container.demux(self.stream) if packet.size)
+            self.container.seek(0)
+        except self.errors as error:
+            raise _broken(self.path, error) from error
+        return count
+
+    def __len__(self) -> int:
+        return self.num_frames
+
+    def read(self, indices: Sequence[int]) -> list[np.ndarray]:
+        """As :meth:`VideoReader.read`.
+
+        Raises:
+            UnreadableVideoError: A frame cannot be decoded, or the file is cut off.
+        """
+        wanted, frames, last = set(indices), {}, -1
+        try:
+            for last, frame in enumerate(self.container.decode(self.stream)):
+                if last in wanted:
+                    frames[last] = frame.to_ndarray(format='rgb24')
+                if last >= max(wanted):
+                    break
+                # stands in for frames that the file announces and does not hold
+                final = frame
+        except self.errors as error:
+            raise _broken(self.path, error) from error
+        finally:
+            self.container.close()
+        absent = [index for index in wanted if index > last]
+        if absent:
+            if last < (1 - ANNOUNCED_TOO_MUCH) * self.num_frames - 1:
+                raise _broken(self.path, f'it holds {last + 1} of {self.num_frames} frames')
+            frames.update(dict.fromkeys(absent, final.to_ndarray(format='rgb24')))
+        return [frames[index] for index in indices]
+
+
+class DecordReader:
+    """Jumps to key frames, which is faster in long videos."""
+
+    def __init__(self, path: str, num_threads: int = 1) -> None:
+        import decord
+
+        self.path, self.errors = path, (decord.DECORDError, RuntimeError)
+        try:
+            self.video = decord.VideoReader(path, num_threads=num_threads)
+        except self.errors as error:
+            raise _no_video(path) if 'video stream' in str(error) else _broken(path, error) from error
+
+    def __len__(self) -> int:
+        return len(self.video)
+
+    def read(self, indices: Sequence[int]) -> list[np.ndarray]:
+        """As :meth:`VideoReader.read`.
+
+        Raises:
+            UnreadableVideoError: A frame cannot be decoded.
+        """
+        try:
+            return list(self.video.get_batch(list(indices)).asnumpy())
+        except self.errors as error:
+            raise _broken(self.path, error) from error
+
+
+READERS = {'decord': DecordReader, 'av': PyAVReader}
+
+
+def choose_backend(backend: str = 'auto') -> str:
+    """The backend of this name, or for ``'auto'`` the first of :data:`BACKENDS` that is installed.
+
+    Raises:
+        ValueError: The name is unknown.
+        ImportError: It is not installed, or none is.
+    """
+    if backend not in ('auto', *BACKENDS):
+        raise ValueError(f'backend={backend!r} is unknown: choose from auto, {", ".join(BACKENDS)}.')
+    for name in BACKENDS if backend == 'auto' else (backend,):
+        if find_spec(name):
+            return name
+    missing = ' or '.join(PACKAGES[name] for name in BACKENDS if backend in ('auto', name))
+    raise ImportError(f'Reading videos needs {missing}, which is not installed.')
+
+
+def open_video(path: str | os.PathLike, backend: str = 'auto', num_threads: int = 1) -> VideoReader:
+    """Open a local video file.
+
+    Args:
+        path: The file.
+        backend: ``'decord'``, ``'av'`` or ``'auto'``.
+        num_threads: Threads that decode it.
+
+    Raises:
+        UnreadableVideoError: It is missing, empty, has no video stream or cannot be decoded.
+        ImportError: The backend is not installed.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UnreadableVideoError(f'There is no video {path}: get it, or take it off the list.', 'missing')
+    if not path.stat().st_size:
+        raise UnreadableVideoError(f'{path} is empty (0 bytes): replace the file.', 'empty')
+    return READERS[choose_backend(backend)](str(path), num_threads)

@@ -1,0 +1,88 @@
+"""Learned relative position bias of BEiT (arXiv 2106.08254), for grids of any size."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+def geometric_ratio(steps: int, span: float) -> float:
+    """Ratio q > 1 with ``1 + q + ... + q ** (steps - 1) == span``; ``span`` must exceed ``steps``."""
+    low, high = 1.0 + 1e-9, float(span)
+    for _ in range(100):
+        ratio = (low + high) / 2
+        low, high = (ratio, high) if math.expm1(steps * math.log(ratio)) / (ratio - 1) < span else (low, ratio)
+    return (low + high) / 2
+
+
+def table_positions(table_side: int, side: int) -> Tensor:
+    """Where the relative distances of a grid's side lie in a table made for another side.
+
+    A smaller grid uses the middle of the table: a distance keeps its meaning. For a larger one the table's entries are
+    spread over the grid in a geometric progression, dense near distance 0, as the released loaders spread them.
+
+    Args:
+        table_side: Tokens along the side that the table was made for.
+        side: Tokens along the side wanted.
+
+    Returns:
+        (2 * side - 1,) fp32, for distance -(side - 1) to side - 1 the position in 0 .. 2 * table_side - 2.
+    """
+    distances = torch.arange(1 - side, side, dtype=torch.float64)
+    if 1 < table_side < side:
+        ratio = geometric_ratio(table_side - 1, side - 1)
+        distances = distances.sign() * torch.log1p(distances.abs() * (ratio - 1)) / math.log(ratio)
+    return (distances + table_side - 1).clamp(0, 2 * table_side - 2).float()
+
+
+def _interpolate(table: Tensor, positions: Tensor, dim: int) -> Tensor:
+    below = positions.floor().long()
+    above = (below + 1).clamp(max=table.shape[dim] - 1)
+    weight = (positions - below).to(table.dtype).view([-1 if axis == dim else 1 for axis in range(table.ndim)])
+    return torch.lerp(table.index_select(dim, below), table.index_select(dim, above), weight)
+
+
+class RelativePositionBias(nn.Module):
+    """A learned logit for each head and each distance between two patches, and three that involve the class token.
+
+    The table is expanded to a matrix over all pairs of tokens when the attention runs and is not kept. Its rows are
+    the (2 H - 1) x (2 W - 1) distances (query minus key, row-major), then class token to patch, patch to class token
+    and class token to itself.
+
+    Args:
+        num_heads: Heads h.
+        grid: (H, W) that the table is made for; other grids go through :func:`table_positions` and linear
+            interpolation.
+    """
+
+    num_class_rows = 3
+
+    def __init__(self, num_heads: int, grid: tuple[int, int]) -> None:
+        super().__init__()
+        self.grid = tuple(grid)
+        rows = math.prod(2 * side - 1 for side in self.grid) + self.num_class_rows
+        self.relative_position_bias_table = nn.Parameter(torch.zeros(rows, num_heads))
+
+    def distance_maps(self, grid: tuple[int, int]) -> Tensor:
+        """Logits of each distance, (h, 2 H - 1, 2 W - 1) for ``grid`` = (H, W)."""
+        table = self.relative_position_bias_table[: -self.num_class_rows].T
+        table = table.unflatten(1, [2 * side - 1 for side in self.grid])
+        if tuple(grid) == self.grid:
+            return table
+        for dim, (table_side, side) in enumerate(zip(self.grid, grid), start=1):
+            table = _interpolate(table, table_positions(table_side, side).to(table.device), dim)
+        return table
+
+    def forward(self, q: Tensor, k: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
+        """Leave queries and keys (B, h, 1 + H*W, d) as they are and return the bias (1, h, 1 + H*W, 1 + H*W) too."""
+        height, width = grid
+        num_heads, tokens = q.shape[1], 1 + height * width
+        to_patch, to_class, itself = self.relative_position_bias_table[-self.num_class_rows :].to(q.dtype)
+        # unfolding gives, for each query, the logits of all keys in reverse order
+        maps = self.distance_maps(grid).to(q.dtype).unfold(1, height, 1).unfold(2, width, 1).flip(3, 4)
+        bias = maps.new_empty(num_heads, tokens, tokens)
+        bias[:, 1:, 1:] = maps.reshape(num_heads, tokens - 1, tokens - 1)
+        bias[:, 0, 1:] = to_patch[:, None]
+        bias[:, 1:, 0] = to_class[:, None]
+        bias[:, 0, 0] = itself
+        return q, k, bias[None]

@@ -1,0 +1,231 @@
+"""Convolutional side network of ViT-Adapter (arXiv 2205.08534) as the EVA segmentation release has it.
+
+Shape letters: B batch, C channels, (H, W) the grid of patch tokens (stride 16), N = H * W, M prior tokens of the three
+prior maps (strides 8, 16 and 32) laid out one after the other.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+from mmcv.ops import MultiScaleDeformableAttention
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from eva_mm.layers.block import DropPath
+from eva_mm.layers.layer_norm import LayerNorm
+
+Norm = Callable[[int], nn.Module]
+
+
+def to_tokens(maps: Iterable[Tensor]) -> Tensor:
+    """Maps (B, C, h, w) to their tokens one after the other, (B, sum of h * w, C)."""
+    return torch.cat([each.flatten(2).transpose(1, 2) for each in maps], dim=1)
+
+
+class TokenMaps:
+    """Where the tokens of one or more maps lie, in the form deformable attention asks for.
+
+    Args:
+        grids: (h, w) of each map.
+        device: Device of the tensors.
+
+    Attributes:
+        shapes: (L, 2) int64, the grids.
+        starts: (L,) int64, index of the first token of each map.
+        centres: (1, sum of h * w, 1, 2), (x, y) of each token's centre, in 0..1 of its map.
+    """
+
+    def __init__(self, grids: Sequence[tuple[int, int]], device: torch.device) -> None:
+        self.grids = [tuple(grid) for grid in grids]
+        self.shapes = torch.tensor(self.grids, dtype=torch.long, device=device)
+        sizes = self.shapes.prod(dim=1)
+        self.starts = sizes.cumsum(0) - sizes
+        self.centres = torch.cat([self._centres(grid, device) for grid in self.grids])[None, :, None]
+
+    @staticmethod
+    def _centres(grid: tuple[int, int], device: torch.device) -> Tensor:
+        rows, columns = ((torch.arange(side, device=device) + 0.5) / side for side in grid)
+        y, x = torch.meshgrid(rows, columns, indexing='ij')
+        return torch.stack((x, y), dim=-1).flatten(0, 1)
+
+    def split(self, tokens: Tensor) -> list[Tensor]:
+        """Tokens (B, sum of h * w, C) to one map (B, C, h, w) each."""
+        parts = tokens.split([height * width for height, width in self.grids], dim=1)
+        # contiguous, for torch 2.11's batch_norm returns wrong gradients on a CPU for a transposed map of one image
+        return [part.transpose(1, 2).unflatten(2, grid).contiguous() for part, grid in zip(parts, self.grids)]
+
+
+class SpatialPrior(nn.Module):
+    """Convolutions over the image that give maps of strides 4, 8, 16 and 32 with C channels.
+
+    Args:
+        dims: Channels C.
+        hidden: Channels of the stem; deeper maps have 2, 4 and 4 times as many.
+        norm: Channels to a built batch normalisation.
+    """
+
+    def __init__(self, dims: int, hidden: int, norm: Norm) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            *self._conv(3, hidden, norm, stride=2),
+            *self._conv(hidden, hidden, norm),
+            *self._conv(hidden, hidden, norm),
+            nn.MaxPool2d(3, stride=2, padding=1),
+        )
+        self.conv2 = nn.Sequential(*self._conv(hidden, 2 * hidden, norm, stride=2))
+        self.conv3 = nn.Sequential(*self._conv(2 * hidden, 4 * hidden, norm, stride=2))
+        self.conv4 = nn.Sequential(*self._conv(4 * hidden, 4 * hidden, norm, stride=2))
+        self.fc1 = nn.Conv2d(hidden, dims, 1)
+        self.fc2 = nn.Conv2d(2 * hidden, dims, 1)
+        self.fc3 = nn.Conv2d(4 * hidden, dims, 1)
+        self.fc4 = nn.Conv2d(4 * hidden, dims, 1)
+
+    @staticmethod
+    def _conv(in_channels: int, out_channels: int, norm: Norm, stride: int = 1) -> tuple[nn.Module, ...]:
+        conv = nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False)
+        return conv, norm(out_channels), nn.ReLU(inplace=True)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """(B, 3, 16 H, 16 W) to four maps; a side of the last is rounded up where H or W is odd."""
+        c1 = self.stem(images)
+        c2 = self.conv2(c1)
+        c3 = self.conv3(c2)
+        return self.fc1(c1), self.fc2(c2), self.fc3(c3), self.fc4(self.conv4(c3))
+
+
+class DepthwiseConv(nn.Module):
+    """3x3 convolution of each channel on its own, over every map of a token sequence."""
+
+    def __init__(self, dims: int) -> None:
+        super().__init__()
+        self.dwconv = nn.Conv2d(dims, dims, 3, padding=1, groups=dims)
+
+    def forward(self, tokens: Tensor, maps: TokenMaps) -> Tensor:
+        """(B, M, C) to (B, M, C)."""
+        return to_tokens(self.dwconv(each) for each in maps.split(tokens))
+
+
+class ConvFFN(nn.Module):
+    """Linear, depthwise convolution, GELU, Linear on the prior tokens."""
+
+    def __init__(self, dims: int, hidden: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(dims, hidden)
+        self.dwconv = DepthwiseConv(hidden)
+        self.act = nn.GELU()
+        self.fc2 = nn.Linear(hidden, dims)
+
+    def forward(self, tokens: Tensor, maps: TokenMaps) -> Tensor:
+        """(B, M, C) to (B, M, C)."""
+        return self.fc2(self.act(self.dwconv(self.fc1(tokens), maps)))
+
+
+class DeformableCrossAttention(nn.Module):
+    """What injector and extractor share: normalised queries read from normalised features.
+
+    Args:
+        dims: Channels C.
+        num_heads: Heads of the deformable attention.
+        num_levels: Maps that are read from.
+        num_points: Points that each head samples in each map.
+        value_ratio: Channels of the values as a part of C.
+        with_cp: Recompute in the backward pass instead of keeping activations.
+    """
+
+    def __init__(
+        self,
+        dims: int,
+        num_heads: int,
+        num_levels: int,
+        num_points: int = 4,
+        value_ratio: float = 0.5,
+        with_cp: bool = False,
+    ) -> None:
+        super().__init__()
+        self.query_norm = LayerNorm(dims)
+        self.feat_norm = LayerNorm(dims)
+        self.attn = MultiScaleDeformableAttention(
+            dims, num_heads, num_levels, num_points, dropout=0.0, batch_first=True, value_proj_ratio=value_ratio
+        )
+        self.with_cp = with_cp
+
+    def attend(self, query: Tensor, query_maps: TokenMaps, feat: Tensor, feat_maps: TokenMaps) -> Tensor:
+        """Read (B, Nq, C) from ``feat`` (B, Nf, C), without residual."""
+        return self.attn(
+            self.query_norm(query),
+            value=self.feat_norm(feat),
+            # mmcv always adds a residual; a scalar zero costs no memory
+            identity=query.new_zeros(()),
+            reference_points=query_maps.centres.to(query.dtype),
+            spatial_shapes=feat_maps.shapes,
+            level_start_index=feat_maps.starts,
+        )
+
+    def _update(self, query: Tensor, query_maps: TokenMaps, feat: Tensor, feat_maps: TokenMaps) -> Tensor:
+        raise NotImplementedError
+
+    def forward(self, query: Tensor, query_maps: TokenMaps, feat: Tensor, feat_maps: TokenMaps) -> Tensor:
+        """Updated ``query``, (B, Nq, C)."""
+        arguments = (query, query_maps, feat, feat_maps)
+        if self.with_cp and torch.is_grad_enabled():
+            return checkpoint(self._update, *arguments, use_reentrant=False)
+        return self._update(*arguments)
+
+
+class Injector(DeformableCrossAttention):
+    """Patch tokens read from the prior; ``gamma`` starts at 0, so that a new adapter leaves the trunk as it was."""
+
+    def __init__(self, dims: int, num_heads: int, **kwargs) -> None:
+        super().__init__(dims, num_heads, num_levels=3, **kwargs)
+        self.gamma = nn.Parameter(torch.zeros(dims))
+
+    def _update(self, query: Tensor, query_maps: TokenMaps, feat: Tensor, feat_maps: TokenMaps) -> Tensor:
+        return query + self.gamma * self.attend(query, query_maps, feat, feat_maps)
+
+
+class Extractor(DeformableCrossAttention):
+    """Prior tokens read from the patch tokens, then pass a convolutional feed-forward net.
+
+    Args:
+        ffn_ratio: Hidden channels of the feed-forward net as a part of C.
+        drop_path: Stochastic depth of the feed-forward net.
+    """
+
+    def __init__(
+        self, dims: int, num_heads: int, *, ffn_ratio: float = 0.25, drop_path: float = 0.0, **kwargs
+    ) -> None:
+        super().__init__(dims, num_heads, num_levels=1, **kwargs)
+        self.ffn = ConvFFN(dims, int(dims * ffn_ratio))
+        self.ffn_norm = LayerNorm(dims)
+        self.drop_path = DropPath(drop_path)
+
+    def _update(self, query: Tensor, query_maps: TokenMaps, feat: Tensor, feat_maps: TokenMaps) -> Tensor:
+        query = query + self.attend(query, query_maps, feat, feat_maps)
+        return query + self.drop_path(self.ffn(self.ffn_norm(query), query_maps))
+
+
+class Interaction(nn.Module):
+    """Inject the prior, run a group of blocks, extract into the prior.
+
+    Args:
+        injector: Built :class:`Injector`.
+        extractors: Built :class:`Extractor` modules; the first is always there, only the last group has more.
+    """
+
+    def __init__(self, injector: Injector, extractors: Sequence[Extractor]) -> None:
+        super().__init__()
+        self.injector = injector
+        self.extractor = extractors[0]
+        self.extra_extractors = nn.ModuleList(extractors[1:])
+
+    def forward(
+        self, x: Tensor, x_maps: TokenMaps, prior: Tensor, prior_maps: TokenMaps, blocks: Iterable[nn.Module]
+    ) -> tuple[Tensor, Tensor]:
+        """Class and patch tokens (B, 1 + N, C) and prior tokens (B, M, C) to the same."""
+        patches = self.injector(x[:, 1:], x_maps, prior, prior_maps)
+        x = torch.cat((x[:, :1], patches), dim=1)
+        for block in blocks:
+            x = block(x, x_maps.grids[0])
+        for extractor in (self.extractor, *self.extra_extractors):
+            prior = extractor(prior, prior_maps, x[:, 1:], x_maps)
+        return x, prior

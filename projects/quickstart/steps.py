@@ -1,0 +1,98 @@
+"""Steps of the quickstart: each runs a command once and leaves a mark when it is done."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_PROGRESS = re.compile(r'(?:Epoch|Iter)\(train\)\s*(\[.*?\d+/\d+\]).*?eta:\s*([\d:]+).*?loss:\s*(-?[\d.]+)')
+
+
+@dataclass
+class Step:
+    """A command of the quickstart.
+
+    Attributes:
+        title: For people.
+        command: Arguments after the Python interpreter.
+        folder: Where the step writes; its log is ``log.txt`` there.
+        seconds: About how long it takes on two cores, for the time left.
+    """
+
+    title: str
+    command: list[str]
+    folder: Path
+    seconds: float = field(default=60)
+
+    @property
+    def mark(self) -> Path:
+        """File that says that the step is done, and how long it took."""
+        return self.folder / 'done.json'
+
+    @property
+    def done(self) -> bool:
+        return self.mark.is_file()
+
+    def took(self) -> float:
+        """Seconds that the step took when it ran."""
+        return json.loads(self.mark.read_text())['seconds']
+
+
+def _brief(line: str) -> str | None:
+    """What is worth showing of a line of a training log."""
+    match = _PROGRESS.search(line)
+    if match:
+        return f'{match[1]}  loss {match[3]}  {match[2]} left'
+    return line.strip() if 'left' in line else None
+
+
+def run(step: Step, header: str) -> None:
+    """Run a step unless it is done, showing one line of progress; the whole output goes to ``log.txt``.
+
+    Raises:
+        SystemExit: The command failed; the message ends with the last lines of its output.
+    """
+    if step.done:
+        print(f'{header} {step.title}: done before ({step.took():.0f} s)')
+        return
+    step.folder.mkdir(parents=True, exist_ok=True)
+    log, start, width = step.folder / 'log.txt', time.monotonic(), 0
+    live = sys.stdout.isatty()
+    print(f'{header} {step.title}, log in {log}', flush=True)
+    with log.open('a') as file:
+        process = subprocess.Popen(
+            [sys.executable, *step.command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        for line in process.stdout:
+            file.write(line)
+            brief = _brief(line)
+            if brief and live:
+                print(f'\r    {brief[:110]:<{width}}', end='', flush=True)
+                width = max(width, len(brief[:110]))
+        code = process.wait()
+    if live and width:
+        print('\r' + ' ' * (width + 4) + '\r', end='')
+    if code:
+        tail = '\n'.join(log.read_text().splitlines()[-15:])
+        sys.exit(f'{tail}\nerror: {step.title} failed with exit code {code}; its whole log is {log}.')
+    seconds = time.monotonic() - start
+    step.mark.write_text(json.dumps({'seconds': seconds, 'command': step.command}))
+    print(f'    {seconds:.0f} s', flush=True)
+
+
+def run_all(steps: list[Step], total: int | None = None, done_before: int = 0, seconds_after: float = 0) -> None:
+    """Run steps one after another, saying how much time is left.
+
+    Args:
+        steps: What to run now.
+        total: Steps of the whole job; ``None`` means that these are its last.
+        done_before: Steps of the job that ran before these.
+        seconds_after: About how long the steps after these take.
+    """
+    total = total or done_before + len(steps)
+    for index, step in enumerate(steps):
+        left = seconds_after + sum(other.seconds for other in steps[index:] if not other.done)
+        run(step, f'[{done_before + index + 1}/{total}, about {left / 60:.0f} min left]')

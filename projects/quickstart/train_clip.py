@@ -1,0 +1,192 @@
+"""Train a nano CLIP from scratch: the teacher that the quickstart's masked image modelling learns from.
+
+EVA's pre-training regresses the features of a CLIP that somebody trained before (arXiv 2211.07636, section 2.1). Here
+that CLIP is trained first, with open_clip's own model, tokenizer and loss, on the image-text shards that
+``tools/dataset_converters/make_nano_data.py`` writes:
+
+    python projects/quickstart/train_clip.py --shards data/nano/clip --out work_dirs/quickstart/teacher
+
+The result is a folder that ``open_clip.create_model('local-dir:OUT')`` opens. A finished folder is left as it is.
+"""
+
+import argparse
+import io
+import json
+import math
+import tarfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import torch
+from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
+from open_clip.loss import ClipLoss
+from PIL import Image
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+CONFIG, WEIGHTS = 'open_clip_config.json', 'open_clip_model.safetensors'
+IMAGE_SIZE = 84
+MODEL_CFG = {
+    'embed_dim': 64,
+    'vision_cfg': {'image_size': IMAGE_SIZE, 'patch_size': 14, 'width': 96, 'layers': 4, 'head_width': 24},
+    'text_cfg': {'context_length': 24, 'vocab_size': 49408, 'width': 96, 'heads': 4, 'layers': 2},
+}
+PREPROCESS_CFG = {'mean': list(OPENAI_DATASET_MEAN), 'std': list(OPENAI_DATASET_STD)}
+MAX_SHIFT = 6
+WARM_UP_SHARE = 0.1
+MAX_LOGIT_SCALE = math.log(100)
+WORDS = ('zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine')
+PROMPTS = ('a photo of the digit {}', 'the number {}', 'a handwritten {}')
+
+
+def read_shards(shards: Sequence[Path]) -> tuple[Tensor, list[str], Tensor]:
+    """Decode all pairs of some tar files.
+
+    Returns:
+        Images (N, 3, H, W) uint8 with H = W = 84, N captions, and the digits on the images (N,).
+    """
+    images, captions, digits = [], [], []
+    for shard in shards:
+        with tarfile.open(shard) as tar:
+            files = {member.name: tar.extractfile(member).read() for member in tar.getmembers()}
+        for stem in (name.removesuffix('.jpg') for name in files if name.endswith('.jpg')):
+            picture = Image.open(io.BytesIO(files[f'{stem}.jpg'])).convert('RGB')
+            images.append(np.asarray(picture.resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BICUBIC)))
+            captions.append(files[f'{stem}.txt'].decode())
+            digits.append(json.loads(files[f'{stem}.json'])['digit'])
+    pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()
+    return pixels, captions, torch.tensor(digits)
+
+
+def find_shards(folder: Path, split: str) -> list[Path]:
+    """The tar files of a split.
+
+    Raises:
+        FileNotFoundError: There are none.
+    """
+    shards = sorted(folder.glob(f'{split}-*.tar'))
+    if not shards:
+        raise FileNotFoundError(
+            f'No {split}-*.tar was found in {folder}: run tools/dataset_converters/make_nano_data.py first.'
+        )
+    return shards
+
+
+def normalize(pixels: Tensor) -> Tensor:
+    """uint8 (B, 3, H, W) to float with CLIP's mean and standard deviation."""
+    mean, std = (torch.tensor(stat).view(1, 3, 1, 1) * 255 for stat in (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD))
+    return (pixels.float() - mean) / std
+
+
+def random_shift(pixels: Tensor, generator: torch.Generator) -> Tensor:
+    """Move a batch by up to ``MAX_SHIFT`` pixels, repeating the border."""
+    top, left = torch.randint(0, 2 * MAX_SHIFT + 1, (2,), generator=generator).tolist()
+    padded = F.pad(pixels.float(), (MAX_SHIFT,) * 4, mode='replicate')
+    return padded[:, :, top : top + pixels.shape[2], left : left + pixels.shape[3]]
+
+
+def learning_rate(progress: float, peak: float) -> float:
+    """Linear warm-up, then a half cosine to zero; ``progress`` runs from 0 to 1."""
+    if progress < WARM_UP_SHARE:
+        return peak * progress / WARM_UP_SHARE
+    return peak * 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP_SHARE) / (1 - WARM_UP_SHARE)))
+
+
+@torch.no_grad()
+def zero_shot_accuracy(model: nn.Module, tokenizer: open_clip.SimpleTokenizer, images: Tensor, digits: Tensor) -> float:
+    """Share of the images (N, 3, H, W) uint8 whose digit (N,) is the nearest class in words."""
+    model.eval()
+    classifier = open_clip.build_zero_shot_classifier(model, tokenizer, WORDS, PROMPTS)
+    features = torch.cat([model.encode_image(normalize(batch), normalize=True) for batch in images.split(256)])
+    return ((features @ classifier).argmax(dim=1) == digits).float().mean().item()
+
+
+def train(
+    model: nn.Module, images: Tensor, tokens: Tensor, epochs: int, minutes: float, batch_size: int, lr: float, seed: int
+) -> None:
+    """Contrastive training in place; when ``minutes`` would not do, the schedule is shortened to fit.
+
+    Args:
+        model: open_clip's model.
+        images: (N, 3, H, W) uint8.
+        tokens: (N, L) token indices.
+        epochs: Passes over the pairs.
+        minutes: Limit of the wall time.
+        batch_size: Pairs per step.
+        lr: Peak learning rate.
+        seed: Seed of the order and of the shifts.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    decayed = [p for p in model.parameters() if p.ndim >= 2]
+    flat = [p for p in model.parameters() if p.ndim < 2]
+    groups = [{'params': decayed, 'weight_decay': 0.1}, {'params': flat, 'weight_decay': 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.98), eps=1e-6)
+    loss_fn = ClipLoss()
+    steps_per_epoch = len(images) // batch_size
+    num_steps, step, start = epochs * steps_per_epoch, 0, time.monotonic()
+    model.train()
+    while step < num_steps:
+        order = torch.randperm(len(images), generator=generator)
+        for index in order[: steps_per_epoch * batch_size].split(batch_size):
+            spent = (time.monotonic() - start) / 60
+            progress = max(step / num_steps, spent / minutes)
+            if progress >= 1:
+                return
+            for group in optimizer.param_groups:
+                group['lr'] = learning_rate(progress, lr)
+            pixels = normalize(random_shift(images[index], generator))
+            loss = loss_fn(*model(pixels, tokens[index]))
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            model.logit_scale.data.clamp_(0, MAX_LOGIT_SCALE)
+            step += 1
+            if step % 20 == 0:
+                left = spent * (1 / max(progress, 1e-6) - 1) * 60
+                print(f'step {step}/{num_steps}  loss {loss.item():.3f}  about {left:.0f} s left', flush=True)
+
+
+def save(model: nn.Module, out: Path) -> None:
+    """Write an open_clip folder; the configuration comes last, so its presence says that the folder is complete."""
+    out.mkdir(parents=True, exist_ok=True)
+    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, out / WEIGHTS)
+    config = {'model_cfg': MODEL_CFG, 'preprocess_cfg': PREPROCESS_CFG}
+    (out / CONFIG).write_text(json.dumps(config, indent=2))
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('--shards', type=Path, default='data/nano/clip', help='folder of {train,val}-*.tar')
+    parser.add_argument('--out', type=Path, required=True, help='folder to write')
+    parser.add_argument('--epochs', type=int, default=12)
+    parser.add_argument('--minutes', type=float, default=2.5, help='limit of the training time')
+    parser.add_argument('--batch-size', type=int, default=256)
+    parser.add_argument('--lr', type=float, default=2e-3)
+    parser.add_argument('--seed', type=int, default=0)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    if (args.out / CONFIG).is_file():
+        print(f'{args.out} is complete; remove it to train again.')
+        return
+    torch.manual_seed(args.seed)
+    images, captions, _ = read_shards(find_shards(args.shards, 'train'))
+    model = open_clip.CLIP(**MODEL_CFG)
+    tokenizer = open_clip.SimpleTokenizer(context_length=MODEL_CFG['text_cfg']['context_length'])
+    print(f'{len(images)} pairs, {sum(p.numel() for p in model.parameters()):,} parameters', flush=True)
+    train(model, images, tokenizer(captions), args.epochs, args.minutes, args.batch_size, args.lr, args.seed)
+    images, _, digits = read_shards(find_shards(args.shards, 'val'))
+    accuracy = zero_shot_accuracy(model, tokenizer, images, digits)
+    print(f'Zero-shot accuracy on {len(images)} held-out pairs: {accuracy:.3f}')
+    save(model, args.out)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,42 @@
+"""Golden numbers of the released code, for every test."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+REFERENCE = Path(__file__).parent / 'data' / 'reference'
+
+
+@pytest.fixture
+def reference():
+    """Load a golden file by its name: a dict of tensors (``.pt``) or plain values (``.json``)."""
+
+    def load(name: str) -> dict:
+        path = REFERENCE / name
+        if path.suffix == '.json':
+            return json.loads(path.read_text())
+        return torch.load(path, weights_only=True)
+
+    return load
+
+
+@pytest.fixture
+def arch_of():
+    """The ``arch`` dict of a golden file's constructor arguments."""
+
+    def arch(config: dict) -> dict:
+        return dict(
+            embed_dims=config['embed_dim'],
+            num_layers=config['depth'],
+            num_heads=config['num_heads'],
+            feedforward_channels=int(config['embed_dim'] * config['mlp_ratio']),
+        )
+
+    return arch
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)

@@ -1,0 +1,97 @@
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from eva_mm.datasets.video import reader
+from eva_mm.datasets.video.reader import UnreadableVideoError, choose_backend, open_video
+
+from .conftest import brightness, cut_in_half, write_video
+
+
+class FakeDecord:
+    """The part of decord that is used: 20 frames, or an error."""
+
+    class DECORDError(Exception):
+        pass
+
+    def __init__(self, path, num_threads):
+        if 'sound' in path:
+            raise self.DECORDError('cannot find video stream with wanted index: -1')
+        if 'cut' in path:
+            raise RuntimeError('Error reading')
+
+    def __len__(self):
+        return 20
+
+    def get_batch(self, indices):
+        if max(indices) >= 15:
+            raise self.DECORDError('av_read_frame failed')
+        frames = np.stack([np.full((32, 48, 3), 10 * index, np.uint8) for index in indices])
+        return SimpleNamespace(asnumpy=lambda: frames)
+
+
+@pytest.fixture
+def decord(monkeypatch):
+    module = SimpleNamespace(VideoReader=FakeDecord, DECORDError=FakeDecord.DECORDError)
+    monkeypatch.setitem(sys.modules, 'decord', module)
+    monkeypatch.setattr(reader, 'find_spec', lambda name: name in ('decord', 'av') or None)
+
+
+@pytest.mark.parametrize('suffix', ['mp4', 'mkv', 'avi'])
+def test_frames_come_by_their_number_from_every_container(tmp_path, suffix):
+    path = tmp_path / f'video.{suffix}'
+    write_video(path)
+    video = open_video(path, 'av')
+    assert len(video) == 20
+    frames = video.read([19, 3, 3, 0])
+    assert brightness(frames) == [19, 3, 3, 0]
+    assert frames[0].shape == (32, 48, 3) and frames[0].dtype == np.uint8
+
+
+@pytest.mark.parametrize('reason', ['broken', 'empty', 'no video stream', 'missing'])
+def test_damage_is_named(damaged, reason):
+    with pytest.raises(UnreadableVideoError, match=damaged[reason].name) as caught:
+        open_video(damaged[reason], 'av')
+    assert caught.value.reason == reason
+
+
+def test_a_file_that_is_cut_off_behind_its_header_is_broken(tmp_path):
+    path = tmp_path / 'video.mp4'
+    write_video(path, frames=60, size=(96, 128), options={'movflags': 'faststart'})
+    cut_in_half(path)
+    video = open_video(path, 'av')
+    assert len(video) == 60
+    with pytest.raises(UnreadableVideoError, match=r'it holds \d+ of 60 frames') as caught:
+        video.read([0, 59])
+    assert caught.value.reason == 'broken'
+
+
+def test_a_few_announced_frames_that_are_absent_repeat_the_last(tmp_path):
+    write_video(tmp_path / 'video.mp4')
+    video = open_video(tmp_path / 'video.mp4', 'av')
+    video.num_frames = 22
+    assert brightness(video.read([0, 19, 20, 21])) == [0, 19, 19, 19]
+
+
+def test_decord_is_preferred_and_its_errors_are_named(decord, tmp_path):
+    assert choose_backend() == 'decord' and choose_backend('av') == 'av'
+    for name in ('video', 'sound', 'cut'):
+        (tmp_path / f'{name}.mp4').write_text('x')
+    video = open_video(tmp_path / 'video.mp4')
+    assert len(video) == 20 and brightness(video.read([3, 0])) == [3, 0]
+    for name, reason in (('sound', 'no video stream'), ('cut', 'broken')):
+        with pytest.raises(UnreadableVideoError) as caught:
+            open_video(tmp_path / f'{name}.mp4')
+        assert caught.value.reason == reason
+    with pytest.raises(UnreadableVideoError, match='av_read_frame failed'):
+        video.read([19])
+
+
+def test_a_backend_that_is_absent_or_unknown_is_refused(monkeypatch):
+    monkeypatch.setattr(reader, 'find_spec', lambda name: None)
+    with pytest.raises(ImportError, match=r'needs decord or PyAV \(pip install av\), which is not installed'):
+        choose_backend()
+    with pytest.raises(ValueError, match="backend='cv2' is unknown: choose from auto, decord, av"):
+        choose_backend('cv2')

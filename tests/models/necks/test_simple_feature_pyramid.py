@@ -1,0 +1,31 @@
+import pytest
+import torch
+from torch import nn
+
+from eva_mm.layers import LayerNorm2d
+from eva_mm.models.necks import SimpleFeaturePyramid
+
+
+@pytest.mark.parametrize('name', ['det_vit_a.pt', 'det_vit_b.pt'])
+@torch.no_grad()
+def test_maps_match_the_released_code(reference, name):
+    case = reference(name)
+    dims = case['config']['net']['embed_dim']
+    neck = SimpleFeaturePyramid(dims, case['config']['sfp']['out_channels']).eval()
+    neck.load_state_dict({key: value for key, value in case['state_dict'].items() if not key.startswith('net.')})
+    found = neck([case['outputs']['last_feat']])
+    assert len(found) == 5
+    for level, each in enumerate(found, start=2):
+        torch.testing.assert_close(each, case['outputs'][f'p{level}'], rtol=1e-5, atol=1e-4)
+
+
+def test_strides():
+    found = SimpleFeaturePyramid(16, 8)([torch.randn(1, 16, 6, 4)])
+    assert [tuple(each.shape[2:]) for each in found] == [(24, 16), (12, 8), (6, 4), (3, 2), (2, 1)]
+
+
+def test_layer_norm_of_a_map_is_that_of_its_channels():
+    norm, x = LayerNorm2d(8), torch.randn(2, 8, 3, 5)
+    nn.init.normal_(norm.weight)
+    expected = nn.functional.layer_norm(x.permute(0, 2, 3, 1), (8,), norm.weight, norm.bias, 1e-6)
+    torch.testing.assert_close(norm(x), expected.permute(0, 3, 1, 2))

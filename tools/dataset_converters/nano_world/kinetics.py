@@ -1,0 +1,112 @@
+"""Kinetics' layout: short encoded videos of a moving digit, and mmaction2's lists.
+
+Classes come in pairs of which one is the other played backwards, so that only the order of the
+frames tells them apart.
+"""
+
+import io
+from fractions import Fraction
+
+import av
+import numpy as np
+
+from .digits import COLOURS, ink, pick_colour, pick_digit
+from .files import write_bytes, write_lines
+from .scene import SIDE, Scene, blank_scene
+from .world import NUM_DIGITS, World
+
+NAME = 'kinetics'
+SIZES = {'train': 400, 'val': 120}
+CLASSES = (
+    'moving left',
+    'moving right',
+    'moving up',
+    'moving down',
+    'growing',
+    'shrinking',
+    'turning clockwise',
+    'turning anticlockwise',
+)
+FRAMES, FRAMES_PER_SECOND = 20, 10
+BITS_PER_SECOND = 1_500_000
+SIDES, SMALL, LARGE = (36, 48), (22, 32), (58, 72)
+TRAVEL = (28, 36)
+SWEEP = (100, 150)
+BASE_TILT = 40
+
+
+def write(world: World, split: str, index: int) -> tuple[str, int]:
+    """Write one video; return its file name and class."""
+    key = f'{NAME}/{split}'
+    rng, label = world.rng(key, index), world.label(key, index, len(CLASSES))
+    scene = blank_scene(world, rng, split)
+    digit = pick_digit(rng, world.sources, split, int(rng.integers(NUM_DIGITS)))
+    paint = np.float32(COLOURS[pick_colour(rng)])
+    frames = []
+    for side, top, left, angle in path_of(rng, CLASSES[label]):
+        frame = Scene(scene.pixels.copy(), scene.place)
+        frame.paint('digit', ink(digit, side, angle), paint, top, left)
+        frames.append(frame.image)
+    name = f'{split:_<5}{index:06d}_000000_{FRAMES // FRAMES_PER_SECOND:06d}.mp4'
+    write_bytes(world.out / NAME / split / name, encode_video(frames))
+    return name, label
+
+
+def path_of(rng: np.random.Generator, name: str) -> list[tuple[int, int, int, float]]:
+    """Where the digit is in each frame: (side, top, left, degrees anticlockwise)."""
+    steps = np.linspace(-0.5, 0.5, FRAMES)
+    if CLASSES.index(name) in (0, 2, 5, 6):
+        steps = -steps
+    still = np.zeros(FRAMES)
+    tilt = still + rng.uniform(-BASE_TILT, BASE_TILT)
+    side = still + rng.uniform(*SIDES)
+    dx = dy = still
+    if name in ('moving left', 'moving right'):
+        dx = steps * rng.uniform(*TRAVEL)
+    elif name in ('moving up', 'moving down'):
+        dy = steps * rng.uniform(*TRAVEL)
+    elif name in ('growing', 'shrinking'):
+        small, large = rng.uniform(*SMALL), rng.uniform(*LARGE)
+        side = (small + large) / 2 + steps * (large - small)
+    else:
+        tilt = tilt + steps * rng.uniform(*SWEEP)
+    sides = np.rint(side).astype(int)
+    room_y, room_x = (SIDE / 2 - sides.max() / 2 - abs(shift).max() for shift in (dy, dx))
+    centre_y, centre_x = (SIDE / 2 + rng.uniform(-room, room) for room in (room_y, room_x))
+    tops = np.rint(centre_y + dy - sides / 2).astype(int).clip(0, SIDE - sides)
+    lefts = np.rint(centre_x + dx - sides / 2).astype(int).clip(0, SIDE - sides)
+    return list(zip(sides.tolist(), tops.tolist(), lefts.tolist(), tilt.tolist(), strict=True))
+
+
+def encode_video(frames: list[np.ndarray]) -> bytes:
+    """Encode RGB frames, (H, W, 3) uint8, as an MPEG-4 file."""
+    buffer = io.BytesIO()
+    with av.open(buffer, 'w', format='mp4') as container:
+        stream = container.add_stream('mpeg4', rate=Fraction(FRAMES_PER_SECOND))
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt, stream.bit_rate = 'yuv420p', BITS_PER_SECOND
+        stream.thread_count = 1
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format='rgb24')))
+        container.mux(stream.encode(None))
+    return buffer.getvalue()
+
+
+def finish(world: World, records: dict[str, list[tuple[str, int]]]) -> None:
+    """Write ``{train,val}_list.txt``, paths below the split's folder, and the class names."""
+    for split, videos in records.items():
+        lines = (f'{name} {label}' for name, label in videos)
+        write_lines(world.out / NAME / f'{split}_list.txt', lines)
+    write_lines(world.out / NAME / 'classes.txt', CLASSES)
+
+
+def preview(world: World) -> list[tuple[np.ndarray, str]]:
+    """One strip of frames per class."""
+    lines = (world.out / NAME / 'val_list.txt').read_text().splitlines()
+    first = {int(label): name for name, label in (line.split() for line in reversed(lines))}
+    cells = []
+    for label, name in sorted(first.items()):
+        with av.open(str(world.out / NAME / 'val' / name)) as container:
+            frames = [frame.to_ndarray(format='rgb24') for frame in container.decode(video=0)]
+        cells.append((np.hstack([frames[0], frames[FRAMES // 2], frames[-1]]), CLASSES[label]))
+    return cells
