@@ -22,8 +22,10 @@ HOST_TYPES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     'eva_mm.models.action_heads': ('mmaction', 'video', ('EVAVideoHead',)),
     'eva_mm.datasets.video.color': ('torchvision', 'video', ('ClipColorJitter', 'ClipGrayscale')),
     'eva_mm.models.backbones.eva_vit_adapter': ('mmcv', 'seg', ('EVAViTAdapter',)),
-    'eva_mm.models.roi_heads': ('mmdet', 'detection', ('EVACascadeRoIHead', 'FederatedLoss')),
-    'eva_mm.models.detectors': ('mmdet', 'detection', ('EVACascadeRCNN',)),
+    'eva_mm.models.roi_heads': ('mmdet', 'det', ('EVACascadeRoIHead', 'FederatedLoss')),
+    'eva_mm.models.detectors': ('mmdet', 'det', ('EVACascadeRCNN', 'MaskTTAModel')),
+    'eva_mm.datasets.lvis_format': ('mmdet', 'det', ('LVISFormatDataset',)),
+    'eva_mm.evaluation.lvis_metric': ('mmdet', 'det', ('LVISMaxDetsMetric',)),
     'eva_mm.models.decode_heads': ('mmseg', 'seg', ('EVAMask2FormerHead',)),
     'eva_mm.models.selfsup': (
         'mmpretrain',

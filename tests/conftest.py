@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
+import eva_mm  # noqa: F401  its compat hooks come before any host
+
 REFERENCE = Path(__file__).parent / 'data' / 'reference'
 
 

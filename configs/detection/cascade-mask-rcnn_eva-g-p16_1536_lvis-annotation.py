@@ -9,8 +9,8 @@ Numbers: EVA-01/det, the lvis_annotation config: the 1536 model of COCO, at most
 _base_ = 'cascade-mask-rcnn_eva-g-p16_1536_coco-det.py'
 
 subset = 'lvis/lvis_v1_val_5k_cocofied.json'
-val_dataloader = dict(dataset=dict(type='eva_mm.LVISSubsetDataset', ann_file=subset, data_prefix=dict(img='')))
-test_dataloader = dict(dataset=dict(type='eva_mm.LVISSubsetDataset', ann_file=subset, data_prefix=dict(img='')))
+val_dataloader = dict(dataset=dict(type='eva_mm.LVISFormatDataset', ann_file=subset, data_prefix=dict(img='')))
+test_dataloader = dict(dataset=dict(type='eva_mm.LVISFormatDataset', ann_file=subset, data_prefix=dict(img='')))
 val_evaluator = dict(
     _delete_=True,
     type='eva_mm.LVISMaxDetsMetric',

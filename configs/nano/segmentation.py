@@ -55,7 +55,7 @@ model = dict(
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
-    dict(type='RandomResize', scale=(448, 112), ratio_range=(0.75, 1.5), keep_ratio=True),
+    dict(type='RandomResize', scale=(384, 96), ratio_range=(0.75, 1.5), keep_ratio=True),
     dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.98),  # most of an image is background
     dict(type='RandomFlip', prob=0.0),  # a mirrored digit is another sign
     dict(type='PhotoMetricDistortion'),
@@ -63,7 +63,7 @@ train_pipeline = [
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=(448, 112), keep_ratio=True),
+    dict(type='Resize', scale=(384, 96), keep_ratio=True),
     dict(type='ResizeToMultiple', size_divisor=32),
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs'),

@@ -8,10 +8,14 @@ Numbers: kinetics722_intermediate_ft.yaml of the release and its log. Its own lo
 the position embedding before reading it.
 """
 
-_base_ = ['_base_/kinetics.py', '../_base_/eva-giant.py']
+_base_ = ['_base_/kinetics.py']
 
 model = dict(
-    backbone=dict(**_base_.mim_backbone, num_frames=8, drop_path_rate=0.3),
+    backbone=dict(
+        arch='giant',
+        num_frames=8,
+        drop_path_rate=0.3,
+        init_cfg=dict(type='Pretrained', checkpoint='checkpoints/eva_psz14.pt')),
     cls_head=dict(num_classes=722),
     data_preprocessor=dict(
         blending=dict(

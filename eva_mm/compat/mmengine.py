@@ -1,6 +1,5 @@
 """mmengine: reading its own checkpoints, and finding this package's configs."""
 
-from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -29,12 +28,13 @@ def allow_checkpoints(_: ModuleType | None = None) -> None:
     :func:`_statistics_method`, which knows these methods only.
     """
     import numpy as np
+    from mmengine.logging.history_buffer import HistoryBuffer
     from torch.serialization import add_safe_globals
 
     array_rebuild = np.zeros(0).__reduce__()[0]
     scalar_rebuild = np.float64(0).__reduce__()[0]
     allowed: list[Any] = [
-        import_module('mmengine.logging.history_buffer').HistoryBuffer,
+        HistoryBuffer,
         (_statistics_method, 'builtins.getattr'),
         np.ndarray,
         np.dtype,
@@ -51,10 +51,11 @@ def _statistics_method(owner: Any, name: str) -> Any:
     """``getattr`` for pickles, of the registered statistics of ``HistoryBuffer`` alone."""
     from pickle import UnpicklingError
 
-    buffer = import_module('mmengine.logging.history_buffer').HistoryBuffer
-    buffer()  # its first instance registers the statistics
-    method = vars(buffer).get(name) if owner is buffer and isinstance(name, str) else None
-    if method is None or method not in buffer._statistics_methods.values():
+    from mmengine.logging.history_buffer import HistoryBuffer
+
+    HistoryBuffer()  # its first instance registers the statistics
+    method = vars(HistoryBuffer).get(name) if owner is HistoryBuffer and isinstance(name, str) else None
+    if method is None or method not in HistoryBuffer._statistics_methods.values():
         raise UnpicklingError(
             f'The file asks for the attribute {name!r} of {owner!r}, which no checkpoint of mmengine needs; '
             'do not load it unless you trust where it comes from.'

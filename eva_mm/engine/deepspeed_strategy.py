@@ -1,6 +1,5 @@
 """DeepSpeed under mmengine's FlexibleRunner, on GPUs and, for tests, on CPUs."""
 
-import copy
 import importlib.util
 import json
 import os
@@ -22,12 +21,11 @@ class EVADeepSpeedStrategy(DeepSpeedIO):
 
     Beyond mmengine's strategy, it
 
-    - works with DeepSpeed versions whose one-bit optimizers moved, on CPUs (gloo), and with
-      ``--launcher none`` in one process;
-    - starts from the weights (``load_from``) of a ``.pth`` file or of a DeepSpeed checkpoint
-      directory, whose files are checked before DeepSpeed unpickles them;
-    - lets hooks see checkpoints (``before_save_checkpoint``, ``after_load_checkpoint``), so that
-      :class:`~eva_mm.engine.ema_hook.FP32EMAHook` is saved and resumed;
+    - works on CPUs (gloo), and in one process with ``--launcher none``;
+    - takes the weights of a ``.pth`` file or of a checkpoint directory as ``load_from``, and
+      checks a directory's files before DeepSpeed unpickles them;
+    - shows checkpoints to hooks, so that :class:`~eva_mm.engine.ema_hook.FP32EMAHook` is saved and
+      resumed;
     - evaluates without a training loop in plain fp32, for which ZeRO has no use;
     - honours ``auto_scale_lr``.
 
@@ -51,8 +49,7 @@ class EVADeepSpeedStrategy(DeepSpeedIO):
 
     Raises:
         ImportError: if DeepSpeed is not installed.
-        FileNotFoundError, ValueError: a checkpoint that is missing, damaged, unsafe or of the
-            wrong kind.
+        FileNotFoundError, ValueError: a checkpoint is missing, damaged, unsafe or of another kind.
     """
 
     def __init__(
@@ -87,7 +84,7 @@ class EVADeepSpeedStrategy(DeepSpeedIO):
             steps_per_print=steps_per_print,
         )
         given = {name: value for name, value in options.items() if value is not None}
-        self.config = {'gradient_accumulation_steps': 1, **_read_config(config), **given}
+        self.config = _plain({'gradient_accumulation_steps': 1, **_read_config(config), **given})
         half = any(self.config.get(kind, {}).get('enabled') for kind in ('fp16', 'bf16'))
         self._inputs_to_half = ['inputs'] if inputs_to_half is None and half else inputs_to_half
         self.exclude_frozen_parameters = exclude_frozen_parameters
@@ -149,7 +146,16 @@ def _read_config(config: str | dict | None) -> dict:
     if isinstance(config, str):
         with open(config) as file:
             return json.load(file)
-    return copy.deepcopy(dict(config or {}))
+    return config or {}
+
+
+def _plain(value: Any) -> Any:
+    """Copy without mmengine's dict class, which DeepSpeed would pickle into its checkpoints."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
 
 
 def _init_single_process() -> None:

@@ -76,7 +76,7 @@ class FP32EMAHook(Hook):
     def before_train(self, runner: Any) -> None:
         """Start the average from the checkpoint that is resumed or from the weights."""
         self._weights = fp32_weights(runner.model)
-        self._average = self._parts(self._loaded if runner._resume else {})
+        self._average = _copy_parts(self._weights, self._loaded if runner._resume else None)
         self._loaded = {}
 
     def after_train_iter(self, runner: Any, *args: Any, **kwargs: Any) -> None:
@@ -117,12 +117,12 @@ class FP32EMAHook(Hook):
 
     def _before_evaluation(self, runner: Any) -> None:
         if self._average is not None and self.evaluate_on_ema:
-            self._origin = self._parts()
+            self._origin = _copy_parts(self._weights)
             self._write(self._average)
         elif self._loaded and self.evaluate_on_origin:
             # No training in this process: the model holds the average that was loaded.
             self._weights = fp32_weights(runner.model)
-            self._origin = self._parts(self._loaded)
+            self._origin = _copy_parts(self._weights, self._loaded)
             if not self.evaluate_on_ema:
                 self._write(self._origin)
 
@@ -131,28 +131,32 @@ class FP32EMAHook(Hook):
             return
         self._write(self._origin)
         self._origin = None
-        if not (self.evaluate_on_ema and self.evaluate_on_origin):
-            return
-        runner.model.eval()
-        for index, batch in enumerate(loop.dataloader):
-            loop.run_iter(index, batch)
-        for name, value in loop.evaluator.evaluate(len(loop.dataloader.dataset)).items():
-            runner.message_hub.update_scalar(f'{mode}/{name}_origin', value)
-
-    def _parts(self, wholes: dict[str, Tensor] | None = None) -> Parts:
-        """Return fp32 copies: of whole tensors where they are given, else of the weights."""
-        parts = {name: part.float().clone() for name, part in self._weights.local().items()}
-        if wholes:
-            missing = sorted(self._weights.params.keys() - wholes.keys())
-            if missing:
-                _warn(f'The checkpoint lacks {missing}; the weights of the model stand in.')
-            for name in parts.keys() & wholes.keys():
-                parts[name] = self._weights.part_of(name, wholes[name])
-        return parts
+        if self.evaluate_on_ema and self.evaluate_on_origin:
+            _evaluate_origin(runner, loop, mode)
 
     def _write(self, parts: Parts) -> None:
         for name in self._weights.params:
             self._weights.write(name, self._weights.assemble(name, parts.get(name)))
+
+
+def _copy_parts(weights: FP32Weights, wholes: dict[str, Tensor] | None = None) -> Parts:
+    """Return fp32 copies: of whole tensors where they are given, else of the weights."""
+    parts = {name: part.float().clone() for name, part in weights.local().items()}
+    if wholes:
+        missing = sorted(weights.params.keys() - wholes.keys())
+        if missing:
+            _warn(f'The checkpoint lacks {missing}; the weights of the model stand in.')
+        for name in parts.keys() & wholes.keys():
+            parts[name] = weights.part_of(name, wholes[name])
+    return parts
+
+
+def _evaluate_origin(runner: Any, loop: Any, mode: str) -> None:
+    runner.model.eval()
+    for index, batch in enumerate(loop.dataloader):
+        loop.run_iter(index, batch)
+    for name, value in loop.evaluator.evaluate(len(loop.dataloader.dataset)).items():
+        runner.message_hub.update_scalar(f'{mode}/{name}_origin', value)
 
 
 def _swap(state_dict: dict[str, Tensor], ema_state_dict: dict[str, Tensor]) -> None:

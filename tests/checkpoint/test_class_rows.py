@@ -15,7 +15,10 @@ def test_rows_are_picked_and_the_rest_keeps_its_start():
 
 @pytest.mark.parametrize(
     ('rows', 'message'),
-    [([0, 1], 'map has 2 classes and the classifier 3'), ([0, 1, 6], 'asks for row 6, the classifier of the file has 6')],
+    [
+        ([0, 1], 'map has 2 classes and the classifier 3'),
+        ([0, 1, 6], 'asks for row 6, the classifier of the file has 6'),
+    ],
 )
 def test_maps_that_do_not_fit_are_refused(rows, message):
     with pytest.raises(ValueError, match=message):

@@ -17,7 +17,7 @@ def run_python(tmp_path):
     """
 
     def run(code: str, hidden: tuple[str, ...] = (), first: tuple[Path, ...] = ()) -> str:
-        hide = f'''
+        hide = f"""
             import sys
             from importlib.machinery import PathFinder
             class Partial(PathFinder):
@@ -25,7 +25,7 @@ def run_python(tmp_path):
                 def find_spec(cls, name, *args):
                     return None if name in {hidden!r} else super().find_spec(name, *args)
             sys.meta_path = [Partial if f is PathFinder else f for f in sys.meta_path if 'distutils' not in repr(f)]
-            '''
+            """
         path = os.pathsep.join(map(str, (*first, REPOSITORY)))
         done = subprocess.run(
             [sys.executable, '-W', 'ignore', '-c', textwrap.dedent(hide) + textwrap.dedent(code)],

@@ -31,9 +31,7 @@ def test_cpu_attention_equals_grid_sample():
     output = multi_scale_deform_attn.multi_scale_deformable_attn_pytorch(value, shapes, locations, weights)
     torch.testing.assert_close(output, expected)
     grad = torch.rand_like(output)
-    torch.testing.assert_close(
-        torch.autograd.grad(output, inputs, grad), torch.autograd.grad(expected, inputs, grad)
-    )
+    torch.testing.assert_close(torch.autograd.grad(output, inputs, grad), torch.autograd.grad(expected, inputs, grad))
 
 
 def module_with(kernel):

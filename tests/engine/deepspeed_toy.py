@@ -10,6 +10,7 @@ import os
 import sys
 
 import torch
+from mmengine.config import ConfigDict
 from mmengine.dist import is_main_process
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
@@ -40,8 +41,9 @@ class Backbone(nn.Module):
 
 @MODELS.register_module()
 class ToyStudent(BaseModel):
-    def __init__(self):
+    def __init__(self, drop_rate=0.0):
         super().__init__()
+        self.drop = nn.Dropout(drop_rate)
         self.backbone = Backbone()
         self.head = nn.Linear(7, 3)
         self.teacher = nn.Linear(5, 3).requires_grad_(False)
@@ -52,7 +54,7 @@ class ToyStudent(BaseModel):
             param.data.normal_(0, 0.5, generator=generator)
 
     def forward(self, inputs, mode='tensor'):
-        error = (self.head(self.backbone(inputs)).float() - self.teacher(inputs).float()).square()
+        error = (self.head(self.drop(self.backbone(inputs))).float() - self.teacher(inputs).float()).square()
         return {'loss': error.mean()} if mode == 'loss' else [error.mean(dim=1)]
 
 
@@ -124,6 +126,7 @@ def run(
     lr=1e-2,
     save_optimizer=True,
     ema=None,
+    drop_rate=0.0,
 ):
     """Train up to iteration `stop` of `iters`, or evaluate, and return the recorder's record."""
     loader = dict(
@@ -144,17 +147,17 @@ def run(
         ),
         param_scheduler=dict(type='eva_mm.EVACosineLR', by_epoch=False, warmup_iters=3, eta_min_ratio=0.1, end=iters),
     )
-    hooks = [recorder]
+    hooks = [recorder, dict(type='eva_mm.StepSeedHook')]
     if ema is not None:
         hooks.append(dict(type='eva_mm.FP32EMAHook', **ema))
     runner = FlexibleRunner(
-        model=dict(type='ToyStudent'),
+        model=dict(type='ToyStudent', drop_rate=drop_rate),
         work_dir=work_dir,
         **({} if evaluate else training),
         val_dataloader=validation,
         val_cfg=dict(),
         val_evaluator=dict(type='MeanError'),
-        strategy=dict(type='eva_mm.EVADeepSpeedStrategy', **(strategy or {})),
+        strategy=ConfigDict(type='eva_mm.EVADeepSpeedStrategy', **(strategy or {})),
         default_hooks=dict(
             checkpoint=dict(
                 type='CheckpointHook',

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 TOY = Path(__file__).with_name('deepspeed_toy.py')
 STAGES = range(4)
 EMA = dict(momentum=0.1, evaluate_on_origin=True)
+DROPOUT = dict(iters=4, drop_rate=0.3, strategy=dict(zero_optimization=dict(stage=1)))
 
 
 def strategy(stage, precision=None, **options):
@@ -33,6 +34,8 @@ def first_jobs(root):
         for precision in ('fp32', 'bf16'):
             options = strategy(stage, None if precision == 'fp32' else precision)
             jobs[f'{precision}{stage}'] = dict(strategy=options, work_dir=f'{root}/short')
+    jobs['dropout_whole'] = dict(DROPOUT, work_dir=f'{root}/dropout_whole')
+    jobs['dropout_first'] = dict(DROPOUT, work_dir=f'{root}/dropout', stop=2, interval=2)
     accumulate = strategy(1, gradient_accumulation_steps=2)
     jobs['accumulate'] = dict(strategy=accumulate, ema=EMA, interval=4, work_dir=f'{root}/accumulate')
     return jobs
@@ -52,6 +55,7 @@ def second_jobs(root):
         jobs[f'load_fp16_{stage}'] = dict(
             strategy=strategy(stage, 'fp16'), load_from=f'{directory}/ema.pth', work_dir=work_dir
         )
+    jobs['dropout_second'] = dict(DROPOUT, work_dir=f'{root}/dropout', resume=True)
     origin = dict(evaluate_on_ema=False, evaluate_on_origin=True)
     work_dir = f'{root}/export'
     evaluate = dict(strategy=strategy(1, 'fp16'), evaluate=True, work_dir=work_dir)
@@ -120,6 +124,13 @@ def test_resumed_run_equals_the_uninterrupted_one(results, root, stage):
         assert_equal(weights, expected)
     averages = [read_average(root / run / 'iter_8.pth') for run in (f'halves{stage}', f'whole{stage}')]
     assert_equal(*averages)
+
+
+@needs_deepspeed
+def test_resumed_run_repeats_the_dropout(results):
+    whole, first, second = (results[f'dropout_{part}']['loss'] for part in ('whole', 'first', 'second'))
+    assert first + second == whole
+    assert whole[:2] != results['fp320']['loss'][:2]
 
 
 @needs_deepspeed

@@ -387,3 +387,4 @@ def test_a_missing_photograph_is_named(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr('matplotlib.get_data_path', lambda: str(tmp_path / 'nowhere'))
     assert run(tmp_path / 'out', '--scale', SCALE) == 1
     assert 'grace_hopper.jpg' in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()

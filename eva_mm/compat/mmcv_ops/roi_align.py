@@ -113,7 +113,7 @@ def _highest(
     # The compiled kernels start from these values, and a bin without samples keeps them.
     floor = -1e4 if table.device.type == 'cpu' else torch.finfo(torch.float32).min
     none = table.new_full(shape, -1)
-    if 0 in grid:
+    if min(grid) < 1:
         return table.new_full(shape, floor), none, none
     y, x = (_places(origin[:, i], bin_size[:, i], size[i], grid[i]) for i in (0, 1))
     y = y[:, :, None, :, None].expand(-1, -1, size[1], -1, grid[1]).flatten(3)

@@ -42,7 +42,8 @@ class EVAViT(BaseModule):
         drop_rate: Dropout after the attention's projection, the MLP and the positions.
         drop_path_rate: Stochastic depth of the last block; it grows linearly from 0.
         patch_grad_scale: Factor on the gradient of the patch embedding. The released fine-tuning has 0.
-        frozen_stages: The embedding and this many blocks are frozen; 0 only the embedding, -1 nothing.
+        frozen_stages: The embedding and this many blocks are frozen; 0 only the embedding, -1 nothing, and one more
+            than there are blocks everything.
         attn_fp32: Logits and softmax in fp32, as the released pre-training and classification code.
         with_cp: Activation checkpointing of every block.
         init_cfg: mmengine's; ``dict(type='Pretrained', checkpoint=...)`` takes any EVA checkpoint, and with

@@ -6,11 +6,18 @@ import torch
 from mmengine.dist import all_reduce_dict, get_dist_info
 from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement
+from open_clip import build_zero_shot_classifier
 from open_clip.loss import ClipLoss
 from torch import Tensor
 from torch.nn import functional as F
 
+from eva_mm.models.multimodal.zero_shot import find_class_names, find_templates
 from eva_mm.registry import MODELS
+
+
+def _full_precision(x: Tensor) -> Tensor:
+    """Half precision to fp32; anything else as it is."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 def contrastive_loss(image_features: Tensor, text_features: Tensor, logit_scale: Tensor) -> Tensor:
@@ -43,6 +50,8 @@ class EVACLIP(BaseModel):
         visual: Config of the vision tower, ``eva_mm.EVACLIPViT``; ``embed_dim`` is filled in.
         text: Config of the text tower, ``eva_mm.CLIPTextTower``; ``embed_dim`` is filled in.
         embed_dim: Channels E of the space that images and texts share.
+        zero_shot: ``dict(classes=, templates=)``, see :mod:`eva_mm.models.multimodal.zero_shot`: the classes that
+            ``'predict'`` chooses from when there are no texts.
         data_preprocessor: Config of the normalisation of pixels.
         init_cfg: mmengine's; usually each tower has its own.
     """
@@ -52,20 +61,49 @@ class EVACLIP(BaseModel):
         visual: dict,
         text: dict,
         embed_dim: int = 1024,
+        zero_shot: dict | None = None,
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.visual = MODELS.build({'embed_dim': embed_dim, **visual})
         self.text = MODELS.build({'embed_dim': embed_dim, **text})
+        self.zero_shot = zero_shot
+        self._classifier: Tensor | None = None
 
-    def encode_image(self, images: Tensor) -> Tensor:
-        """Images (B, 3, H, W) to features (B, E) of length 1, in fp32."""
-        return F.normalize(self.visual(images).float(), dim=-1)
+    def encode_image(self, images: Tensor, normalize: bool = True) -> Tensor:
+        """Images (B, 3, H, W) to features (B, E), of length 1 if ``normalize``."""
+        features = _full_precision(self.visual(images))
+        return F.normalize(features, dim=-1) if normalize else features
 
-    def encode_text(self, tokens: Tensor) -> Tensor:
-        """Tokens (B, L) to features (B, E) of length 1, in fp32."""
-        return F.normalize(self.text(tokens).float(), dim=-1)
+    def encode_text(self, tokens: Tensor, normalize: bool = True) -> Tensor:
+        """Tokens (B, L) to features (B, E), of length 1 if ``normalize``."""
+        features = _full_precision(self.text(tokens))
+        return F.normalize(features, dim=-1) if normalize else features
+
+    def train(self, mode: bool = True) -> 'EVACLIP':
+        """Set the mode; class features are worked out anew after training."""
+        if mode:
+            self._classifier = None
+        return super().train(mode)
+
+    def classifier(self) -> Tensor:
+        """The mean text feature of each class of ``zero_shot`` over all templates, (E, K).
+
+        Raises:
+            ValueError: The model has no ``zero_shot``.
+        """
+        if self.zero_shot is None:
+            raise ValueError('This EVACLIP cannot classify: give it zero_shot=dict(classes=..., templates=...).')
+        if self._classifier is None:
+            self._classifier = build_zero_shot_classifier(
+                self,
+                self.text.tokenize,
+                find_class_names(self.zero_shot['classes']),
+                find_templates(self.zero_shot['templates']),
+                device=self.text.positional_embedding.device,
+            )
+        return self._classifier
 
     def get_layer_depth(self, param_name: str, prefix: str = '') -> tuple[int, int]:
         """Depth of a parameter in its tower, and the number of depths of that tower."""
@@ -90,32 +128,48 @@ class EVACLIP(BaseModel):
 
         Returns:
             ``'tensor'``: features of images (B, E) and texts (B, E), and the logit scale. ``'loss'``: a dict of
-            ``loss`` and ``logit_scale``. ``'predict'``: the samples, with ``image_feature`` (E,) and
-            ``text_features`` (T_i, E).
+            ``loss`` and ``logit_scale``. ``'predict'``: the samples; with ``image_feature`` (E,) and
+            ``text_features`` (T_i, E), or where there are no texts with ``pred_score`` (K,), the probabilities of the
+            classes of ``zero_shot``.
 
         Raises:
             ValueError: Unknown ``mode``.
         """
         if mode == 'predict':
-            return self.predict(inputs, tokens, data_samples)
+            return self.classify(inputs, data_samples) if tokens is None else self.embed(inputs, tokens, data_samples)
         if mode not in ('tensor', 'loss'):
             raise ValueError(f"mode={mode!r} is unknown: choose from 'tensor', 'loss' and 'predict'.")
         if mode == 'loss':
             self.text.clamp_logit_scale()
         tokens = tokens if isinstance(tokens, Tensor) else torch.stack(tuple(tokens))
-        features = self.encode_image(inputs), self.encode_text(tokens), self.text.logit_scale.float().exp()
+        scale = _full_precision(self.text.logit_scale).exp()
+        features = self.encode_image(inputs), self.encode_text(tokens), scale
         if mode == 'tensor':
             return features
-        return dict(loss=contrastive_loss(*features), logit_scale=features[-1].detach())
+        return dict(loss=contrastive_loss(*features), logit_scale=scale.detach())
 
     @torch.no_grad()
-    def predict(
+    def embed(
         self, inputs: Tensor, tokens: Sequence[Tensor], data_samples: list[BaseDataElement]
     ) -> list[BaseDataElement]:
         """Attach ``image_feature`` (E,) and ``text_features`` (T_i, E) to each sample."""
         texts = self.encode_text(torch.cat(tuple(tokens))).split([len(texts) for texts in tokens])
         for sample, image_feature, text_features in zip(data_samples, self.encode_image(inputs), texts):
             sample.image_feature, sample.text_features = image_feature, text_features
+        return data_samples
+
+    @torch.no_grad()
+    def classify(self, inputs: Tensor, data_samples: list[BaseDataElement]) -> list[BaseDataElement]:
+        """Attach ``pred_score`` (K,) to each sample: softmax of 100 times the cosines.
+
+        Args:
+            inputs: Images (B, 3, H, W), or one frame of each video (B, 1, 3, H, W).
+            data_samples: B samples.
+        """
+        images = inputs.flatten(0, 1) if inputs.ndim == 5 else inputs
+        scores = (100 * self.encode_image(images) @ self.classifier()).softmax(dim=-1)
+        for sample, score in zip(data_samples, scores):
+            sample.pred_score = score
         return data_samples
 
     def parse_losses(self, losses: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:

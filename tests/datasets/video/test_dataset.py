@@ -106,7 +106,8 @@ def small_config(folder) -> Config:
     """The nano recipe at toy size on the folder above."""
     cfg = Config.fromfile(Path(__file__).parents[3] / 'configs' / 'nano' / 'video.py')
     toy = dict(embed_dims=16, num_layers=1, num_heads=2, feedforward_channels=32)
-    data = dict(ann_file='list.txt', data_root=str(folder), data_prefix=dict(video=''), metainfo=dict(classes=['a', 'b']))
+    data = dict(ann_file='list.txt', data_root=str(folder), data_prefix=dict(video=''))
+    data['metainfo'] = dict(classes=['a', 'b'])
     cfg.model.backbone.arch = toy
     options = {'model.backbone.init_cfg': None, 'model.cls_head.in_channels': 16}
     for loader in ('train', 'val', 'test'):

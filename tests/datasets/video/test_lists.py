@@ -10,7 +10,12 @@ def test_text_lists_take_paths_with_spaces_and_without_labels(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'text', ['path,label\na.mp4,run\nb.mp4,jump\n', 'id,Class,video\n1,run,a.mp4\n2,jump,b.mp4\n', 'a.mp4,run\nb.mp4,jump\n']
+    'text',
+    [
+        'path,label\na.mp4,run\nb.mp4,jump\n',
+        'id,Class,video\n1,run,a.mp4\n2,jump,b.mp4\n',
+        'a.mp4,run\nb.mp4,jump\n',
+    ],
 )
 def test_csv_files_are_read_by_their_columns(tmp_path, text):
     path = tmp_path / 'list.csv'

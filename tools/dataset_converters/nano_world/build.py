@@ -2,7 +2,7 @@
 
 import multiprocessing
 from collections.abc import Iterable, Iterator
-from importlib.metadata import version
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ from .sources import load_sources
 from .world import NUM_DIGITS, World
 
 CHUNK = 25
-PIXEL_PACKAGES = ('numpy', 'opencv-python', 'scikit-learn', 'matplotlib', 'av')
+PIXEL_PACKAGES = ('numpy', 'cv2', 'sklearn', 'matplotlib', 'av')
 
 Task = tuple[str, str, int, int]
 
@@ -61,8 +61,8 @@ def build(out: Path, arguments: manifest.Arguments, jobs: int) -> bool:
     """
     if manifest.is_complete(out, arguments):
         return False
-    manifest.start(out, arguments)
     world = World(out, arguments.seed, scaled_sizes(arguments), load_sources(arguments.seed))
+    manifest.start(out, arguments)
     write_lines(out / 'classes.txt', WORDS)
     rows = {}
     progress = Progress(sum(sum(sizes.values()) for sizes in world.sizes.values()))
@@ -72,7 +72,7 @@ def build(out: Path, arguments: manifest.Arguments, jobs: int) -> bool:
         counts = ', '.join(f'{len(items):,} {split}' for split, items in records.items())
         print(f'{name}: {counts}', flush=True)
     write_sheet(out / 'preview.png', rows)
-    packages = {name: version(name) for name in PIXEL_PACKAGES}
+    packages = {name: import_module(name).__version__ for name in PIXEL_PACKAGES}
     manifest.complete(out, arguments, world.sizes, {'packages': packages})
     print(
         f'{progress.done:,} items in {progress.seconds:.0f} s, shown in {out / "preview.png"}',

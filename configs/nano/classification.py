@@ -1,0 +1,37 @@
+"""Nano EVA: the ImageNet-1K fine-tuning of EVA-g shrunk to 200 labelled images and half a minute on two CPU cores.
+
+    python tools/train.py configs/nano/classification.py
+    python tools/train.py configs/nano/classification.py --cfg-options model.backbone.init_cfg=None   # from scratch
+
+Starts from configs/nano/pretrain.py. Only sizes, data, the strength of regularisation and the schedule differ from the
+parent, and fp16 DeepSpeed becomes plain fp32.
+"""
+
+_base_ = ['../classification/eva-g-p14_in21k-pre_in1k-336px.py', '../_base_/eva-nano.py']
+
+train_pipeline, test_pipeline = _base_.train_pipeline, _base_.test_pipeline
+train_pipeline[1].update(scale=84, crop_ratio_range=(0.5, 1.0))
+train_pipeline[2].prob = 0.0  # a mirrored digit is another sign
+train_pipeline[3].magnitude_level = 3
+test_pipeline[1].scale = test_pipeline[2].crop_size = 84
+
+model = dict(
+    data_preprocessor=dict(num_classes=10),
+    backbone=dict(img_size=84, drop_path_rate=0.1, with_cp=False, **_base_.mim_backbone),
+    head=dict(num_classes=10, in_channels=96, loss=dict(label_smooth_val=0.1)))
+
+train_dataloader = dict(
+    batch_size=50,
+    num_workers=1,
+    dataset=dict(
+        data_root='data/nano/imagenet', ann_file='meta/train_few.txt', data_prefix='train', pipeline=train_pipeline))
+val_dataloader = dict(
+    batch_size=125, num_workers=1, dataset=dict(data_root='data/nano/imagenet', pipeline=test_pipeline))
+test_dataloader = val_dataloader
+
+strategy = None
+optim_wrapper = dict(type='OptimWrapper', optimizer=dict(lr=1e-3))
+param_scheduler = dict(warmup_epochs=3)
+custom_hooks = [dict(type='eva_mm.FP32EMAHook', momentum=2e-2)]
+train_cfg = dict(max_epochs=30, val_interval=10)
+default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=5, max_keep_ckpts=1))

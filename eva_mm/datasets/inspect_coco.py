@@ -1,0 +1,208 @@
+"""Reading an annotation file in COCO's format before anything is trained on it."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+PARTS = ('images', 'annotations', 'categories')
+ANNOTATION_FILES = (
+    'annotations/instances_{split}2017.json',
+    'annotations/instances_{split}.json',
+    'annotations/{split}.json',
+    '{split}.json',
+    '{split}/_annotations.coco.json',
+)
+IMAGE_FOLDERS = ('{split}2017', '{split}', 'images/{split}', 'images', '.')
+
+
+@dataclass
+class CocoSummary:
+    """What an annotation file holds.
+
+    Attributes:
+        ann_file: The file.
+        classes: Names in the order of their ids, which may have holes; a name's position is its label.
+        num_images: Images in the file.
+        num_objects: Annotations that are trained on.
+        skipped: What mmdet leaves out or ignores, and how often, for instance ``{'box without area': 3}``.
+        has_masks: Whether every object that is trained on has a segmentation.
+    """
+
+    ann_file: Path
+    classes: tuple[str, ...]
+    num_images: int = 0
+    num_objects: int = 0
+    skipped: dict[str, int] = field(default_factory=dict)
+    has_masks: bool = True
+
+    def skip(self, reason: str) -> None:
+        """Count one more annotation that is left out."""
+        self.skipped[reason] = self.skipped.get(reason, 0) + 1
+
+
+@dataclass(frozen=True)
+class CocoSplit:
+    """Where one split of a folder lies: both relative to the folder."""
+
+    ann_file: str
+    image_folder: str
+
+
+def _read(ann_file: Path) -> dict[str, list[dict]]:
+    if not ann_file.is_file():
+        raise FileNotFoundError(f'There is no annotation file {ann_file}: give one in the format of COCO.')
+    try:
+        content = json.loads(ann_file.read_text())
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f'{ann_file} is no JSON file ({error}): give one in the format of COCO.') from error
+    if not isinstance(content, dict):
+        raise ValueError(f'{ann_file} holds a {type(content).__name__}, expected a dict with {", ".join(PARTS)}.')
+    for part in PARTS:
+        if not isinstance(content.get(part), list):
+            raise ValueError(f'{ann_file} has no list "{part}": a COCO file has {", ".join(PARTS)}.')
+        for index, entry in enumerate(content[part]):
+            if not isinstance(entry, dict) or 'id' not in entry:
+                raise ValueError(f'{ann_file}: entry {index} of "{part}" is not a dict with an "id".')
+        if len({entry['id'] for entry in content[part]}) < len(content[part]):
+            raise ValueError(f'{ann_file}: two entries of "{part}" have the same id; ids must be unique.')
+    return content
+
+
+def _classes(ann_file: Path, categories: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    for category in categories:
+        if not isinstance(category.get('name'), str):
+            raise ValueError(f'{ann_file}: category {category["id"]} has no name; give it one.')
+    names = tuple(each['name'] for each in sorted(categories, key=lambda each: each['id']))
+    twice = sorted(name for name in set(names) if names.count(name) > 1)
+    if twice or not names:
+        problem = f'two categories are called {twice[0]!r}' if twice else 'there are no categories'
+        raise ValueError(f'{ann_file}: {problem}; every class needs one category with its own name.')
+    return names
+
+
+def _check_images(ann_file: Path, images: Sequence[Mapping[str, Any]], folder: Path | None) -> None:
+    for image in images:
+        sides = [image.get(side) for side in ('height', 'width')]
+        if not image.get('file_name') or not all(isinstance(side, int) and side > 0 for side in sides):
+            raise ValueError(
+                f'{ann_file}: image {image["id"]} needs a file_name, a height and a width in pixels; it has {image}.'
+            )
+    if folder is None:
+        return
+    missing = [image for image in images if not (folder / image['file_name']).is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f'{ann_file}: {len(missing)} of {len(images)} images are not under {folder}, the first is image '
+            f'{missing[0]["id"]}, {missing[0]["file_name"]!r}: put them there or take them out of the file.'
+        )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _segmentation_problem(segmentation: Any) -> str:
+    """Why a segmentation cannot be read; empty if it can."""
+    if isinstance(segmentation, dict):
+        complete = {'counts', 'size'} <= set(segmentation)
+        return '' if complete else 'is a run-length code without counts or size'
+    if not isinstance(segmentation, list):
+        return f'is a {type(segmentation).__name__}, expected polygons or a run-length code'
+    for polygon in segmentation:
+        if not isinstance(polygon, list) or len(polygon) % 2 or not all(map(_is_number, polygon)):
+            return 'has a polygon that is no list of x, y, x, y, ...'
+    return ''
+
+
+def _inspect_object(summary: CocoSummary, annotation: Mapping[str, Any], sizes: Mapping, categories: set) -> None:
+    where = f'{summary.ann_file}: annotation {annotation["id"]}'
+    if annotation.get('image_id') not in sizes:
+        raise ValueError(f'{where} is of image {annotation.get("image_id")}, which is not in "images".')
+    if annotation.get('category_id') not in categories:
+        raise ValueError(f'{where} is of category {annotation.get("category_id")}, which is not in "categories".')
+    box = annotation.get('bbox')
+    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)):
+        raise ValueError(f'{where} has the bbox {box}, expected [x, y, width, height] in pixels.')
+    segmentation = annotation.get('segmentation')
+    if segmentation and (problem := _segmentation_problem(segmentation)):
+        raise ValueError(f'{where}: its segmentation {problem}.')
+    height, width = sizes[annotation['image_id']]
+    x, y, w, h = box
+    if annotation.get('iscrowd'):
+        summary.skip('crowd')
+    elif w < 1 or h < 1 or annotation.get('area', w * h) <= 0:
+        summary.skip('box without area')
+    elif min(x + w, width) <= max(x, 0) or min(y + h, height) <= max(y, 0):
+        summary.skip('box outside the image')
+    elif isinstance(segmentation, list) and segmentation and all(len(polygon) < 6 for polygon in segmentation):
+        summary.skip('polygon of fewer than 3 points')
+    else:
+        summary.num_objects += 1
+        summary.has_masks &= bool(segmentation)
+
+
+def inspect_coco(ann_file: str | Path, image_folder: str | Path | None = None, with_masks: bool = False) -> CocoSummary:
+    """Check an annotation file entry by entry, as mmdet will read it.
+
+    Crowds, boxes without area or outside the image, and polygons of fewer than three points are read and counted as
+    skipped: mmdet leaves them out or ignores them. Run-length codes and category ids with holes are fine.
+
+    Args:
+        ann_file: The file.
+        image_folder: Where its images are; ``None`` does not look for them.
+        with_masks: Masks are going to be trained.
+
+    Raises:
+        FileNotFoundError: The file or one of its images does not exist.
+        ValueError: The file is no COCO file, or an entry cannot be read; the message names both.
+    """
+    ann_file = Path(ann_file)
+    content = _read(ann_file)
+    images = content['images']
+    _check_images(ann_file, images, None if image_folder is None else Path(image_folder))
+    summary = CocoSummary(ann_file, _classes(ann_file, content['categories']), num_images=len(images))
+    sizes = {image['id']: (image['height'], image['width']) for image in images}
+    categories = {category['id'] for category in content['categories']}
+    for annotation in content['annotations']:
+        _inspect_object(summary, annotation, sizes, categories)
+    if not summary.num_objects:
+        raise ValueError(
+            f'{ann_file} has no object to train on: {len(images)} images, skipped {summary.skipped or "nothing"}.'
+        )
+    if with_masks and not summary.has_masks:
+        raise ValueError(
+            f'{ann_file} has objects without segmentation, but the model has a mask head: '
+            'add the masks, or take a config without mask head.'
+        )
+    return summary
+
+
+def find_coco_split(data_root: str | Path, split: str) -> CocoSplit:
+    """The annotation file and the image folder of ``'train'`` or ``'val'`` in a folder, by their usual names.
+
+    Raises:
+        FileNotFoundError: There is no such file, or its first image is in no usual folder.
+    """
+    root = Path(data_root)
+    splits = (split, 'valid') if split == 'val' else (split,)
+    names = [name.format(split=each) for each in splits for name in ANNOTATION_FILES]
+    ann_file = next((name for name in names if (root / name).is_file()), None)
+    if ann_file is None:
+        raise FileNotFoundError(f'{root} has no annotations of "{split}": put them into one of {", ".join(names)}.')
+    folders = [str(Path(ann_file).parent)] if ann_file.endswith('_annotations.coco.json') else []
+    folders += [name.format(split=each) for each in splits for name in IMAGE_FOLDERS]
+    images = _read(root / ann_file)['images']
+    first = images[0].get('file_name') if images else None
+    if not first:
+        raise ValueError(
+            f'{root / ann_file}: its first image has no file_name.' if images else f'{root / ann_file} lists no images.'
+        )
+    for folder in folders:
+        if (root / folder / first).is_file():
+            return CocoSplit(ann_file, folder)
+    raise FileNotFoundError(
+        f'{root / ann_file}: its first image {first!r} is in none of {", ".join(folders)} under {root}.'
+    )

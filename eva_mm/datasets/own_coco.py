@@ -1,0 +1,82 @@
+"""A detection config for a folder of one's own."""
+
+from collections.abc import Iterator, MutableMapping
+from pathlib import Path
+from typing import Any
+
+from eva_mm.datasets.inspect_coco import CocoSummary, find_coco_split, inspect_coco
+
+
+def _dicts(node: Any) -> Iterator[MutableMapping]:
+    if isinstance(node, MutableMapping):
+        yield node
+        for value in node.values():
+            yield from _dicts(value)
+    elif isinstance(node, list | tuple):
+        for value in node:
+            yield from _dicts(value)
+
+
+def set_num_classes(model: MutableMapping, num_classes: int) -> None:
+    """Set ``num_classes`` wherever a config of a model has it: every head and every loss."""
+    for node in _dicts(model):
+        if 'num_classes' in node:
+            node['num_classes'] = num_classes
+
+
+def _point_to(dataset: MutableMapping, root: Path, split: str, classes: tuple[str, ...]) -> None:
+    found = find_coco_split(root, split)
+    for node in _dicts(dataset):
+        if 'ann_file' in node:
+            if not str(node.get('type', '')).endswith('CocoDataset'):
+                raise ValueError(
+                    f'The config reads {node.get("type")}, and {root} is a folder in the format of COCO: '
+                    'take a config of COCO.'
+                )
+            node.update(
+                data_root=str(root),
+                ann_file=found.ann_file,
+                data_prefix=dict(img=found.image_folder),
+                metainfo=dict(classes=classes),
+            )
+
+
+def use_coco_folder(cfg: MutableMapping, data_root: str | Path) -> dict[str, CocoSummary]:
+    """Point a detection config to a folder with COCO-format annotations of its own classes.
+
+    Sets the folders, files and class names of all loaders and metrics, and the number of classes in every head. A
+    folder without validation annotations is refused.
+
+    Args:
+        cfg: A config of mmdet whose data sets are ``CocoDataset``; changed in place.
+        data_root: The folder, see :func:`eva_mm.datasets.inspect_coco.find_coco_split`.
+
+    Returns:
+        What the annotation files of ``'train'`` and ``'val'`` hold.
+
+    Raises:
+        FileNotFoundError, ValueError: As :func:`eva_mm.datasets.inspect_coco.inspect_coco`, or the classes of the
+            splits differ, or the config is not of COCO.
+    """
+    root = Path(data_root)
+    with_masks = any('mask_head' in node and node['mask_head'] for node in _dicts(cfg['model']))
+    summaries = {}
+    for split in ('train', 'val'):
+        found = find_coco_split(root, split)
+        summaries[split] = inspect_coco(root / found.ann_file, root / found.image_folder, with_masks)
+    train, val = summaries['train'], summaries['val']
+    if train.classes != val.classes:
+        odd = sorted(set(train.classes) ^ set(val.classes))
+        raise ValueError(
+            f'{train.ann_file} and {val.ann_file} have other classes or another order of their ids'
+            f'{f", for instance {odd[0]!r}" if odd else ""}: give both the same list of categories.'
+        )
+    set_num_classes(cfg['model'], len(train.classes))
+    for loader, split in (('train_dataloader', 'train'), ('val_dataloader', 'val'), ('test_dataloader', 'val')):
+        if cfg.get(loader):
+            _point_to(cfg[loader]['dataset'], root, split, train.classes)
+    for evaluator in ('val_evaluator', 'test_evaluator'):
+        for node in _dicts(cfg.get(evaluator) or {}):
+            if 'ann_file' in node:
+                node['ann_file'] = str(val.ann_file)
+    return summaries

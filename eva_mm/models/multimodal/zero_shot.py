@@ -1,0 +1,93 @@
+"""Class names and sentences about them: what turns a CLIP into a classifier (arXiv 2103.00020, section 3.1)."""
+
+import re
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+
+from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES, OPENAI_IMAGENET_TEMPLATES
+
+# Source of all sentences: openai/CLIP, data/prompts.md; those of ImageNet from its notebook, through open_clip.
+_MEDIA = ('photo', 'video', 'example', 'demonstration')
+_DOING = ('', ' using', ' doing', ' during', ' performing', ' practicing')
+_LOOKS = ('', 'blurry ', 'black and white ', 'low contrast ', 'high contrast ', 'bad ', 'good ')
+
+TEMPLATES: dict[str, tuple[str, ...]] = {
+    'plain': ('a photo of a {}.',),
+    'imagenet': tuple(template('{}') for template in OPENAI_IMAGENET_TEMPLATES),
+    'cifar': (
+        *(f'a {look}photo of {article} {{}}.' for article, look in product(('a', 'the'), _LOOKS)),
+        *(f'a photo of {article} {size} {{}}.' for article, size in product(('a', 'the'), ('small', 'big'))),
+    ),
+    'ucf101': tuple(
+        f'a {medium} of {article} person{doing} {{}}.'
+        for doing, article, medium in product(_DOING, ('a', 'the'), _MEDIA)
+    ),
+    'kinetics': tuple(
+        f'a {medium} of{person} {{}}.'
+        for medium, person in product(_MEDIA, ('', *(f' a person{doing}' for doing in _DOING)))
+    ),
+}
+
+CLASS_NAMES: dict[str, tuple[str, ...]] = {
+    'imagenet': tuple(IMAGENET_CLASSNAMES),
+    'cifar10': ('airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'),
+    'cifar100': tuple(
+        (
+            'apple,aquarium fish,baby,bear,beaver,bed,bee,beetle,bicycle,bottle,bowl,boy,bridge,bus,butterfly,camel,'
+            'can,castle,caterpillar,cattle,chair,chimpanzee,clock,cloud,cockroach,couch,crab,crocodile,cup,dinosaur,'
+            'dolphin,elephant,flatfish,forest,fox,girl,hamster,house,kangaroo,keyboard,lamp,lawn mower,leopard,lion,'
+            'lizard,lobster,man,maple tree,motorcycle,mountain,mouse,mushroom,oak tree,orange,orchid,otter,palm tree,'
+            'pear,pickup truck,pine tree,plain,plate,poppy,porcupine,possum,rabbit,raccoon,ray,road,rocket,rose,sea,'
+            'seal,shark,shrew,skunk,skyscraper,snail,snake,spider,squirrel,streetcar,sunflower,sweet pepper,table,'
+            'tank,telephone,television,tiger,tractor,train,trout,tulip,turtle,wardrobe,whale,willow tree,wolf,woman,'
+            'worm'
+        ).split(',')
+    ),
+}
+
+
+def _words(line: str) -> str:
+    """``'12 HandstandWalking'`` and ``'handstand_walking'`` to words."""
+    name = re.sub(r'^\d+\s+', '', line.strip())
+    return re.sub(r'(?<=[a-z])(?=[A-Z])', ' ', name).replace('_', ' ')
+
+
+def find_class_names(classes: str | Sequence[str]) -> list[str]:
+    """Names of classes in the order of their labels.
+
+    Args:
+        classes: A key of ``CLASS_NAMES``, the names themselves, or a file with one name a line; numbers in front are
+            dropped, underscores and capitals inside a word become spaces (the lists of UCF-101 and Kinetics).
+
+    Raises:
+        FileNotFoundError: ``classes`` is no key and no file.
+    """
+    if not isinstance(classes, str):
+        return list(classes)
+    if classes in CLASS_NAMES:
+        return list(CLASS_NAMES[classes])
+    if not Path(classes).is_file():
+        raise FileNotFoundError(
+            f'classes={classes!r} is no file and none of {", ".join(CLASS_NAMES)}: give a file with one name a line.'
+        )
+    return [_words(line) for line in Path(classes).read_text().splitlines() if line.strip()]
+
+
+def find_templates(templates: str | Sequence[str]) -> list[str]:
+    """Sentences with ``{}`` in the place of a class name.
+
+    Args:
+        templates: A key of ``TEMPLATES``, or the sentences themselves.
+
+    Raises:
+        ValueError: An unknown key, or a sentence without ``{}``.
+    """
+    if isinstance(templates, str):
+        if templates not in TEMPLATES:
+            raise ValueError(f'templates={templates!r} is unknown: choose from {", ".join(TEMPLATES)}, or give a list.')
+        return list(TEMPLATES[templates])
+    wrong = [template for template in templates if '{}' not in template]
+    if wrong or not templates:
+        raise ValueError(f'A template needs {{}} where the class name goes, got {wrong[0] if wrong else templates!r}.')
+    return list(templates)

@@ -1,0 +1,117 @@
+import copy
+import json
+
+import pytest
+
+from eva_mm.datasets.inspect_coco import find_coco_split, inspect_coco
+
+SQUARE = [[10, 10, 30, 10, 30, 30]]
+
+
+def annotation(number, **changes):
+    return dict(
+        dict(id=number, image_id=1, category_id=7, bbox=[10, 10, 20, 20], area=200, iscrowd=0, segmentation=SQUARE),
+        **changes,
+    )
+
+
+CONTENT = dict(
+    images=[dict(id=1, file_name='a.png', height=40, width=50), dict(id=5, file_name='b.png', height=40, width=50)],
+    categories=[dict(id=7, name='cat'), dict(id=90, name='dog'), dict(id=3, name='ant')],
+    annotations=[annotation(1), annotation(2, category_id=90, segmentation=dict(counts=[0, 2000], size=[40, 50]))],
+)
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(**changes):
+        path = tmp_path / 'train.json'
+        path.write_text(json.dumps(dict(copy.deepcopy(CONTENT), **changes)))
+        return path
+
+    return write
+
+
+def test_holes_in_the_ids_and_run_length_codes_are_read(write):
+    summary = inspect_coco(write(), with_masks=True)
+    assert summary.classes == ('ant', 'cat', 'dog')
+    assert (summary.num_images, summary.num_objects, summary.skipped) == (2, 2, {})
+
+
+def test_what_mmdet_leaves_out_is_counted(write):
+    summary = inspect_coco(
+        write(
+            annotations=[
+                *CONTENT['annotations'],
+                annotation(3, bbox=[5, 5, 0, 9]),
+                annotation(4, area=0),
+                annotation(5, segmentation=[[1, 1, 9, 9]]),
+                annotation(6, image_id=5, iscrowd=1),
+                annotation(7, bbox=[60, 5, 9, 9]),
+            ]
+        )
+    )
+    assert summary.num_objects == 2
+    assert summary.skipped == {
+        'box without area': 2,
+        'polygon of fewer than 3 points': 1,
+        'crowd': 1,
+        'box outside the image': 1,
+    }
+
+
+@pytest.mark.parametrize(
+    'changes, message',
+    [
+        (dict(annotations=[annotation(9, image_id=2)]), 'annotation 9 is of image 2, which is not in "images"'),
+        (dict(annotations=[annotation(9, category_id=1)]), 'annotation 9 is of category 1, which is not in'),
+        (dict(annotations=[annotation(9, bbox=[1, 2, 3])]), r'annotation 9 has the bbox \[1, 2, 3\], expected'),
+        (dict(annotations=[annotation(9, bbox=[1, 2, 3, None])]), 'annotation 9 has the bbox'),
+        (dict(annotations=[annotation(9, segmentation=[[1, 2, 3]])]), 'annotation 9: its segmentation has a polygon'),
+        (dict(annotations=[annotation(9, segmentation=dict(size=[1, 1]))]), 'run-length code without counts'),
+        (dict(annotations=[annotation(9, segmentation='x')]), 'is a str, expected polygons'),
+        (dict(annotations=[annotation(9, iscrowd=1)]), "no object to train on: 2 images, skipped {'crowd': 1}"),
+        (dict(annotations=[annotation(9), annotation(9)]), 'two entries of "annotations" have the same id'),
+        (dict(categories=[dict(id=7)]), 'category 7 has no name'),
+        (dict(categories=[dict(id=7, name='cat'), dict(id=8, name='cat')]), "two categories are called 'cat'"),
+        (dict(categories=[]), 'there are no categories'),
+        (dict(images=[dict(id=1, file_name='a.png')]), 'image 1 needs a file_name, a height and a width'),
+        (dict(images=None), 'has no list "images"'),
+        (dict(images=[4]), 'entry 0 of "images" is not a dict'),
+    ],
+)
+def test_refused_with_file_and_entry(write, changes, message):
+    with pytest.raises(ValueError, match=message) as error:
+        inspect_coco(write(**changes))
+    assert 'train.json' in str(error.value)
+
+
+def test_objects_without_masks(write):
+    path = write(annotations=[annotation(1), annotation(2, segmentation=[])])
+    assert not inspect_coco(path).has_masks
+    with pytest.raises(ValueError, match='objects without segmentation'):
+        inspect_coco(path, with_masks=True)
+
+
+def test_missing_files(write, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"1 of 2 images are not under .*, the first is image 5, 'b.png'"):
+        path = write()
+        (tmp_path / 'a.png').touch()
+        inspect_coco(path, tmp_path)
+    with pytest.raises(FileNotFoundError, match='There is no annotation file'):
+        inspect_coco(tmp_path / 'none.json')
+    (tmp_path / 'text.json').write_text('hello')
+    with pytest.raises(ValueError, match='text.json is no JSON file'):
+        inspect_coco(tmp_path / 'text.json')
+
+
+def test_finds_the_usual_places(write, tmp_path):
+    write()
+    (tmp_path / 'images').mkdir()
+    with pytest.raises(FileNotFoundError, match="first image 'a.png' is in none of train2017, train"):
+        find_coco_split(tmp_path, 'train')
+    (tmp_path / 'images' / 'a.png').touch()
+    found = find_coco_split(tmp_path, 'train')
+    assert (found.ann_file, found.image_folder) == ('train.json', 'images')
+    with pytest.raises(FileNotFoundError, match='no annotations of "val"'):
+        find_coco_split(tmp_path, 'val')
