@@ -20,13 +20,14 @@ model = dict(
     backbone=dict(img_size=84, drop_path_rate=0.1, with_cp=False, **_base_.mim_backbone),
     head=dict(num_classes=10, in_channels=96, loss=dict(label_smooth_val=0.1)))
 
+data = dict(
+    data_root='data/nano/imagenet',
+    metainfo=dict(classes=('zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine')))
 train_dataloader = dict(
     batch_size=50,
     num_workers=1,
-    dataset=dict(
-        data_root='data/nano/imagenet', ann_file='meta/train_few.txt', data_prefix='train', pipeline=train_pipeline))
-val_dataloader = dict(
-    batch_size=125, num_workers=1, dataset=dict(data_root='data/nano/imagenet', pipeline=test_pipeline))
+    dataset=dict(ann_file='meta/train_few.txt', data_prefix='train', pipeline=train_pipeline, **data))
+val_dataloader = dict(batch_size=125, num_workers=1, dataset=dict(pipeline=test_pipeline, **data))
 test_dataloader = val_dataloader
 
 strategy = None

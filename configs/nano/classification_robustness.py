@@ -10,6 +10,7 @@ datasets = _base_.test_dataloader.dataset.datasets
 for dataset in datasets:
     dataset.data_root = dataset.data_root.replace('data/', 'data/nano/')
     dataset.pipeline[1].scale = dataset.pipeline[2].crop_size = 84
+del dataset
 
 model = dict(
     data_preprocessor=dict(num_classes=10),

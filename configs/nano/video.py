@@ -7,7 +7,7 @@ pairs, one the other played backwards: only the order of the frames tells them a
 fp16 becomes plain fp32, and nothing is mirrored, because a mirrored move to the left is one to the right.
 """
 
-_base_ = ['../video/eva-g-p14_8f-224_k722.py', '../_base_/eva-nano.py']
+_base_ = ['../video/eva-g-p14_8f-224_k722.py', '../_base_/eva-nano.py', '_base_/video_data.py']
 
 classes = 8
 model = dict(
@@ -21,43 +21,24 @@ model = dict(
             ])))
 
 start = dict(type='eva_mm.OpenVideo')
-train_pipeline = [
-    start,
-    dict(type='eva_mm.SampleSegments', clip_len=4, random=True),
-    dict(type='eva_mm.DecodeFrames'),
-    dict(type='Resize', scale=(-1, 96)),
-    dict(type='MultiScaleCrop', input_size=84, scales=(1, 0.875, 0.75), max_wh_scale_gap=1),
-    dict(type='Resize', scale=(84, 84), keep_ratio=False),
-    dict(type='Flip', flip_ratio=0.0),
-    dict(type='eva_mm.ClipColorJitter', prob=0.8),
-    dict(type='eva_mm.ClipGrayscale', prob=0.2),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
-]
-val_pipeline = [
-    start,
-    dict(type='eva_mm.SampleSegments', clip_len=4),
-    dict(type='eva_mm.DecodeFrames'),
-    dict(type='Resize', scale=(-1, 84)),
-    dict(type='CenterCrop', crop_size=84),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
-]
-test_pipeline = [
-    start,
-    dict(type='eva_mm.SampleSegments', clip_len=4, num_clips=4),
-    dict(type='eva_mm.DecodeFrames'),
-    dict(type='Resize', scale=(-1, 84)),
-    dict(type='ThreeCrop', crop_size=84),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
-]
-data = dict(data_root='data/nano/kinetics', metainfo=dict(classes='data/nano/kinetics/classes.txt'))
-train = dict(**data, data_prefix=dict(video='train'), ann_file='train_list.txt')
-val = dict(**data, data_prefix=dict(video='val'), ann_file='val_list.txt')
-train_dataloader = dict(batch_size=16, num_workers=1, dataset=dict(**train, pipeline=train_pipeline))
-val_dataloader = dict(batch_size=40, num_workers=1, dataset=dict(**val, pipeline=val_pipeline))
-test_dataloader = dict(batch_size=10, num_workers=1, dataset=dict(**val, pipeline=test_pipeline))
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=1,
+    dataset=dict(
+        **_base_.nano_train,
+        pipeline=[start, dict(type='eva_mm.SampleSegments', clip_len=4, random=True), *_base_.nano_train_frames]))
+val_dataloader = dict(
+    batch_size=40,
+    num_workers=1,
+    dataset=dict(
+        **_base_.nano_val,
+        pipeline=[start, dict(type='eva_mm.SampleSegments', clip_len=4), *_base_.nano_val_frames]))
+test_dataloader = dict(
+    batch_size=10,
+    num_workers=1,
+    dataset=dict(
+        **_base_.nano_val,
+        pipeline=[start, dict(type='eva_mm.SampleSegments', clip_len=4, num_clips=4), *_base_.nano_test_frames]))
 
 optim_wrapper = dict(type='OptimWrapper', optimizer=dict(lr=1e-3))
 param_scheduler = dict(warmup_epochs=2)

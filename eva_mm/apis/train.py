@@ -10,6 +10,8 @@ from eva_mm.apis.config import check_data_folders, load_config
 from eva_mm.apis.errors import UserError
 from eva_mm.apis.options import parse_cfg_options
 from eva_mm.apis.runner import build_runner
+from eva_mm.apis.weights import LoadWeightsHook
+from eva_mm.checkpoint import read_checkpoint
 
 
 def _use_amp(cfg: Config) -> None:
@@ -72,4 +74,11 @@ def prepare_training(args: Namespace) -> Runner:
         cfg.randomness.seed = args.seed
     _set_start(cfg, args)
     check_data_folders(cfg, ('train_dataloader', 'val_dataloader'))
-    return build_runner(cfg)
+    start = None
+    if cfg.get('load_from') and not cfg.get('resume') and cfg.get('strategy') is None:
+        start, cfg.load_from = cfg.load_from, None
+        read_checkpoint(start)
+    runner = build_runner(cfg)
+    if start:
+        runner.register_hook(LoadWeightsHook(start))
+    return runner

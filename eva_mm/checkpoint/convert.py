@@ -18,6 +18,7 @@ from eva_mm.checkpoint.rules import KeyTable, Layout, Row, any_match
 WRAPPERS = ('state_dict', 'model', 'module')
 
 AS_IT_IS = (Row(r'(.*)', r'\1'),)
+OWN = Layout('eva_mm', ())
 
 
 class Conversion(NamedTuple):
@@ -93,10 +94,11 @@ def convert_state_dict(
     """
     table = key_table(task)
     weights = unwrap(state_dict)
-    layout = find_layout(weights, source)
+    of_the_model = source == 'auto' and target is not None and weights.keys() <= target.keys()
+    layout = OWN if of_the_model else find_layout(weights, source)
     report = Report(task, layout.name)
-    if layout.name == 'eva_mm' and table.own and any_match(table.own, weights):
-        layout, table = Layout('eva_mm', ()), replace(table, rows=AS_IT_IS)
+    if of_the_model or (layout.name == OWN.name and table.own and any_match(table.own, weights)):
+        layout, table = OWN, replace(table, rows=AS_IT_IS)
     renamed = rename(weights, released_names(weights, layout), table.rows, report, target, only)
     if target is not None:
         renamed = fit_state_dict(renamed, target, table.per_class, grid, report)

@@ -46,7 +46,8 @@ def _unpickle(path: Path) -> Any:
 def read_checkpoint(source: str | os.PathLike) -> dict[str, Any]:
     """Read a ``.safetensors`` file, or a file of ``torch.save`` without running code from it.
 
-    Tensors are mapped from the disk where the format allows, so a large file does not fill the memory.
+    Tensors are mapped from the disk where the format allows, so a large file does not fill the memory. While they are
+    in use the file may be removed or replaced, but not written to.
 
     Args:
         source: Path or http(s) URL.

@@ -16,7 +16,8 @@ from eva_mm.registry import DATA_SAMPLERS
 def repeat_factors(classes: Sequence[set[int]], threshold: float) -> torch.Tensor:
     """How often each image is to be seen: (number of images,), at least 1.
 
-    A class that is in a share f of the images gets ``max(1, sqrt(threshold / f))``, an image the largest of its classes.
+    A class that is in a share f of the images gets ``max(1, sqrt(threshold / f))``, an image the largest of its
+    classes.
 
     Args:
         classes: Classes in each image.

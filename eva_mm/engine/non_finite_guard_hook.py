@@ -64,10 +64,10 @@ class NonFiniteGuardHook(Hook):
             return
         self.in_a_row += 1
         self.left_out += dropped
-        what = f'of the loss {", ".join(bad)} are' if bad else 'the gradient is'
+        what = f'the loss ({", ".join(bad)}) is' if bad else 'the gradient is'
         print_log(f'Iteration {runner.iter + 1}: {what} not finite ({self.in_a_row} in a row).', 'current', 30)
         if self.in_a_row >= self.patience:
             raise RuntimeError(
-                f'{self.in_a_row} iterations in a row {what} not finite: lower the learning rate or the bound of '
+                f'For {self.in_a_row} iterations in a row {what} not finite: lower the learning rate or the bound of '
                 'clip_grad, train in bfloat16, or look for broken boxes in the annotations.'
             )

@@ -40,10 +40,10 @@ class UnreadableVideoHook(Hook):
             self._last[split] = found
             reasons = ', '.join(f'{count} {reason}' for reason, count in Counter(found.values()).most_common())
             names = ', '.join(Path(name).name for name in sorted(found)[: self.shown])
-            more = ', ...' if len(found) > self.shown else ''
+            more = ', ...' if len(found) > self.shown else '.'
             runner.logger.warning(
                 f'{len(found)} of {len(loader.dataset)} {split} videos could not be read and were replaced '
-                f'({reasons}): {names}{more}.'
+                f'({reasons}): {names}{more}'
             )
 
     def after_train_epoch(self, runner: Runner) -> None:

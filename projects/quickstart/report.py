@@ -55,8 +55,9 @@ def write_report(root: Path, tasks: list[Task], summary: dict, *, data: Path, te
     pictures.mkdir(parents=True, exist_ok=True)
     parts = [
         '<h1>EVA at nano size: pre-trained, transferred, compared</h1>',
-        '<p>A nano CLIP was trained on captions. A nano EVA then learned to predict the features that this CLIP sees in '
-        'patches hidden from EVA. Each task below was trained twice, equally: from these weights and from scratch.</p>',
+        '<p>A nano CLIP was trained on captions. A nano EVA then learned to predict the features that this CLIP sees '
+        'in patches hidden from EVA. Each task below was trained twice, equally: from these weights and from scratch.'
+        '</p>',
         _table(tasks, summary),
         '<p class="note">One seed. <code>make study TASK=NAME</code> runs three with a longer schedule.</p>',
         '<h2>Masked image modelling</h2>',

@@ -32,7 +32,9 @@ def main() -> None:
     steps = foundation(args.out)
     run_all(steps, total=len(steps) + 2 * len(tasks), seconds_after=later)
     pairs = {
-        task.name: {init: task_step(task, init, args.out / task.name / init, args.out / STUDENT) for init in ('mim', 'scratch')}
+        task.name: {
+            init: task_step(task, init, args.out / task.name / init, args.out / STUDENT) for init in ('mim', 'scratch')
+        }
         for task in tasks
     }
     run_all([step for pair in pairs.values() for step in pair.values()], done_before=len(steps))

@@ -52,7 +52,13 @@ def main() -> None:
     run_all(steps, total=len(steps) + 2 * args.seeds, seconds_after=rest)
     runs = {
         (init, seed): task_step(
-            task, init, root / task.name / f'{init}-{seed}', root / STUDENT, seed, task.study_options, task.study_seconds
+            task,
+            init,
+            root / task.name / f'{init}-{seed}',
+            root / STUDENT,
+            seed,
+            task.study_options,
+            task.study_seconds,
         )
         for seed in range(args.seeds)
         for init in INITS

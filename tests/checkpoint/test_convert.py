@@ -138,6 +138,15 @@ def test_own_checkpoints_are_taken_as_they_are_by_their_task_and_converted_by_ot
     }
 
 
+def test_names_of_the_model_are_taken_whatever_its_task(small_arch):
+    """A plain backbone in another host's model: its task is none that the names tell."""
+    model = Whole(EVAViT(arch=small_arch, img_size=84, out_type='featmap'), part(conv_seg=nn.Linear(48, 3)))
+    weights = Whole(EVAViT(arch=small_arch, img_size=56, out_type='featmap'), part(conv_seg=nn.Linear(48, 3)))
+    conversion = convert_state_dict(weights.state_dict(), 'classification', target=model.state_dict())
+    model.load_state_dict(conversion.state_dict, strict=True)
+    assert conversion.report.resized.keys() == {'backbone.pos_embed'}
+
+
 def test_classifier_of_other_classes_is_dropped_with_a_note(family, small_arch):
     model = classifier(small_arch, classes=5)
     report = convert_state_dict(family('classifier'), 'classification', target=model.state_dict()).report

@@ -39,5 +39,5 @@ def test_a_lost_run_ends_and_names_the_terms(run):
     run(nan, nan), run(nan, nan)
     run(1.0, 1.0)
     run(nan, nan), run(nan, nan)
-    with pytest.raises(RuntimeError, match='3 iterations in a row of the loss loss, loss_mask are not finite'):
+    with pytest.raises(RuntimeError, match='For 3 iterations in a row the loss .loss, loss_mask. is not finite'):
         run(nan, nan)

@@ -76,9 +76,7 @@ def test_the_published_average():
         'imagenet-1k': 89.622, 'imagenet-v2': 81.570, 'imagenet-real': 90.828, 'imagenet-a': 86.154,
         'imagenet-r': 88.283, 'imagenet-sketch': 67.724, 'objectnet': 60.907,
     }  # fmt: skip
-    hits = [
-        [(name, index < round(1000 * top1), True)] for name, top1 in published.items() for index in range(100_000)
-    ]
+    hits = [[(name, index < round(1000 * top1), True)] for name, top1 in published.items() for index in range(100_000)]
     metrics = RobustnessTable().compute_metrics(hits)
     assert metrics['average'] == pytest.approx(84.03, abs=0.005)
     assert metrics['gap'] == pytest.approx(5.59, abs=0.005)

@@ -39,7 +39,9 @@ def _detector():
         data_preprocessor=dict(type='DetDataPreprocessor'),
         backbone=BACKBONE,
         neck=dict(type='FPN', in_channels=[16], out_channels=32, num_outs=5, add_extra_convs='on_output'),
-        bbox_head=dict(type='FCOSHead', num_classes=3, in_channels=32, feat_channels=32, strides=[14, 28, 56, 112, 224]),
+        bbox_head=dict(
+            type='FCOSHead', num_classes=3, in_channels=32, feat_channels=32, strides=[14, 28, 56, 112, 224]
+        ),
     )
     sample = DetDataSample(metainfo=dict(img_shape=(56, 56), batch_input_shape=(56, 56)))
     sample.gt_instances = InstanceData(bboxes=torch.tensor([[5.0, 5, 40, 40]]), labels=torch.tensor([1]))

@@ -89,9 +89,10 @@ class _Attention(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
-        value, _, _, locations, weights = ctx.saved_tensors
-        grads = [torch.empty_like(tensor) for tensor in (value, locations, weights)]
-        ms_deform_attn_backward(*ctx.saved_tensors, grad_output, *grads)
+        # read once: activation checkpointing refuses a second time
+        saved = ctx.saved_tensors
+        grads = [torch.empty_like(saved[index]) for index in (0, 3, 4)]
+        ms_deform_attn_backward(*saved, grad_output, *grads)
         return grads[0], None, None, grads[1], grads[2]
 
 

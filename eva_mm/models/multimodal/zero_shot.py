@@ -1,5 +1,6 @@
 """Class names and sentences about them: what turns a CLIP into a classifier (arXiv 2103.00020, section 3.1)."""
 
+import json
 import re
 from collections.abc import Sequence
 from itertools import product
@@ -57,8 +58,9 @@ def find_class_names(classes: str | Sequence[str]) -> list[str]:
     """Names of classes in the order of their labels.
 
     Args:
-        classes: A key of ``CLASS_NAMES``, the names themselves, or a file with one name a line; numbers in front are
-            dropped, underscores and capitals inside a word become spaces (the lists of UCF-101 and Kinetics).
+        classes: A key of ``CLASS_NAMES``, the names themselves, or a file: the sorted keys of a JSON file (ObjectNet),
+            or one name a line, where numbers in front are dropped, and underscores and capitals inside a word become
+            spaces (the lists of UCF-101 and Kinetics).
 
     Raises:
         FileNotFoundError: ``classes`` is no key and no file.
@@ -71,6 +73,8 @@ def find_class_names(classes: str | Sequence[str]) -> list[str]:
         raise FileNotFoundError(
             f'classes={classes!r} is no file and none of {", ".join(CLASS_NAMES)}: give a file with one name a line.'
         )
+    if classes.endswith('.json'):
+        return sorted(json.loads(Path(classes).read_text()))
     return [_words(line) for line in Path(classes).read_text().splitlines() if line.strip()]
 
 

@@ -17,7 +17,9 @@ def load_run(run: Path) -> tuple[Config, nn.Module]:
     cfg = Config.fromfile(config)
     init_default_scope(cfg.default_scope)
     model = MODELS.build(cfg.model)
-    load_checkpoint(model, (run / 'last_checkpoint').read_text().strip(), map_location='cpu', strict=True, logger='silent')
+    load_checkpoint(
+        model, (run / 'last_checkpoint').read_text().strip(), map_location='cpu', strict=True, logger='silent'
+    )
     return cfg, model.eval()
 
 

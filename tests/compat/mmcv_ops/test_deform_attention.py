@@ -3,6 +3,7 @@ import torch
 from mmcv.ops import MultiScaleDeformableAttention
 from mmcv.ops.multi_scale_deform_attn import MultiScaleDeformableAttnFunction
 from torch.autograd import gradcheck
+from torch.utils.checkpoint import checkpoint
 
 from eva_mm.compat.mmcv_ops import deform_attention
 from eva_mm.compat.mmcv_ops.deform_attention import multi_scale_deformable_attention
@@ -77,6 +78,15 @@ def test_queries_in_parts_are_the_same(inputs, monkeypatch):
     monkeypatch.setattr(deform_attention, 'TOKENS_AT_ONCE', 4 * 2 * 3 * 2 * 4 * 2)  # two queries
     assert len(list(deform_attention._parts(inputs[1]))) == 3
     torch.testing.assert_close(run(), whole)
+
+
+def test_activation_checkpointing_changes_nothing(inputs):
+    def attend(value, locations, weights):
+        return multi_scale_deformable_attention(value, SHAPES, locations, weights)
+
+    whole = torch.autograd.grad(attend(*inputs).square().sum(), inputs)
+    again = torch.autograd.grad(checkpoint(attend, *inputs, use_reentrant=False).square().sum(), inputs)
+    torch.testing.assert_close(again, whole)
 
 
 def test_memory_does_not_grow_with_the_queries():

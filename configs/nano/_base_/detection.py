@@ -1,0 +1,53 @@
+# What the nano detectors shrink, under names of their own: a leaf puts them where its parent has the large ones.
+_base_ = '../../_base_/eva-nano.py'
+
+side, channels, head_channels = 112, 48, 32
+small_boxes = dict(in_channels=channels, conv_out_channels=head_channels, fc_out_channels=96)
+small_masks = dict(in_channels=channels, conv_out_channels=head_channels)
+small_model = dict(
+    init_cfg=None,
+    data_preprocessor=dict(pad_size_divisor=side),
+    backbone=dict(
+        **_base_.mim_backbone,
+        img_size=96,
+        window_size=4,
+        rel_pos_img_size=side,
+        drop_path_rate=0.0,
+        with_cp=False),
+    neck=dict(in_channels=96, out_channels=channels),
+    rpn_head=dict(in_channels=channels, feat_channels=channels, anchor_generator=dict(scales=[4])),
+    test_cfg=dict(rpn=dict(nms_pre=200, max_per_img=50), rcnn=dict(max_per_img=20)))
+small_regions = dict(out_channels=channels)
+small_rpn = dict(sampler=dict(num=64))
+small_proposals = dict(nms_pre=200, max_per_img=50)
+sampled_regions = 16
+
+small_train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+    dict(type='RandomFlip', prob=0.0),  # a mirrored digit is another sign
+    dict(type='RandomResize', scale=(side, side), ratio_range=(0.75, 1.5), keep_ratio=True),
+    dict(
+        type='RandomCrop',
+        crop_type='absolute_range',
+        crop_size=(side, side),
+        recompute_bbox=True,
+        allow_negative_crop=True),
+    dict(type='FilterAnnotations', min_gt_bbox_wh=(1e-2, 1e-2)),
+    dict(type='PackDetInputs'),
+]
+small_test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=(side, side), keep_ratio=True),
+    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+    dict(
+        type='PackDetInputs',
+        meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip', 'flip_direction')),
+]
+small_optim = dict(
+    _delete_=True,
+    type='OptimWrapper',
+    clip_grad=dict(max_norm=35.0),
+    optimizer=dict(type='AdamW', lr=1e-3, betas=(0.9, 0.999), weight_decay=0.1),
+    constructor='eva_mm.LayerDecayOptimWrapperConstructor',
+    paramwise_cfg=dict(layer_decay_rate=0.9))

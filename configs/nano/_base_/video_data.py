@@ -1,0 +1,29 @@
+# Nano videos, and what follows eva_mm.SampleSegments: the real pipelines at 84 pixels.
+nano_train_frames = [
+    dict(type='eva_mm.DecodeFrames'),
+    dict(type='Resize', scale=(-1, 96)),
+    dict(type='MultiScaleCrop', input_size=84, scales=(1, 0.875, 0.75), max_wh_scale_gap=1),
+    dict(type='Resize', scale=(84, 84), keep_ratio=False),
+    dict(type='Flip', flip_ratio=0.0),  # a mirrored move to the left is one to the right
+    dict(type='eva_mm.ClipColorJitter', prob=0.8),
+    dict(type='eva_mm.ClipGrayscale', prob=0.2),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs'),
+]
+nano_val_frames = [
+    dict(type='eva_mm.DecodeFrames'),
+    dict(type='Resize', scale=(-1, 84)),
+    dict(type='CenterCrop', crop_size=84),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs'),
+]
+nano_test_frames = [
+    dict(type='eva_mm.DecodeFrames'),
+    dict(type='Resize', scale=(-1, 84)),
+    dict(type='ThreeCrop', crop_size=84),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs'),
+]
+nano_data = dict(data_root='data/nano/kinetics', metainfo=dict(classes='data/nano/kinetics/classes.txt'))
+nano_train = dict(**nano_data, data_prefix=dict(video='train'), ann_file='train_list.txt')
+nano_val = dict(**nano_data, data_prefix=dict(video='val'), ann_file='val_list.txt')

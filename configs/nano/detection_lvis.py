@@ -1,0 +1,47 @@
+"""Nano EVA on nano-LVIS: the LVIS recipe of EVA-g, federated loss and repeat factors, shrunk to about a minute.
+
+    python tools/train.py configs/nano/detection_lvis.py
+
+Needs data/nano and the checkpoint of configs/nano/pretrain.py. Sizes, data and schedule differ from the parent, classes
+are read from the annotation file, and fp16 becomes plain fp32.
+"""
+
+_base_ = ['../detection/cascade-mask-rcnn_eva-g-p16_lsj-1280_lvis.py', '_base_/detection.py']
+
+num_classes = 16
+rcnn = _base_.model.train_cfg.rcnn
+federated = dict(type='eva_mm.FederatedLoss', num_classes=num_classes, num_sampled=8)
+model = dict(
+    _base_.small_model,
+    roi_head=dict(
+        bbox_roi_extractor=_base_.small_regions,
+        bbox_head=[
+            dict(head, num_classes=num_classes, loss_cls=federated, **_base_.small_boxes)
+            for head in _base_.model.roi_head.bbox_head
+        ],
+        mask_roi_extractor=_base_.small_regions,
+        mask_head=dict(num_classes=num_classes, **_base_.small_masks)),
+    train_cfg=dict(
+        rpn=_base_.small_rpn,
+        rpn_proposal=_base_.small_proposals,
+        rcnn=[dict(rcnn[0], sampler=dict(rcnn[0].sampler, num=_base_.sampled_regions)), *rcnn[1:]]))
+
+nano = dict(type='eva_mm.LVISFormatDataset', data_root='data/nano/coco/')
+test = dict(batch_size=8, num_workers=1, dataset=dict(nano, pipeline=_base_.small_test_pipeline))
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=1,
+    sampler=dict(repeat_thr=0.05),
+    dataset=dict(nano, pipeline=_base_.small_train_pipeline))
+val_dataloader = test
+test_dataloader = test
+val_evaluator = dict(ann_file='data/nano/coco/annotations/lvis_v1_val.json')
+test_evaluator = dict(ann_file='data/nano/coco/annotations/lvis_v1_val.json')
+
+optim_wrapper = _base_.small_optim
+train_cfg = dict(max_iters=300, val_interval=300)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=31),
+    dict(type='MultiStepLR', by_epoch=False, begin=0, end=300, milestones=[240, 285], gamma=0.1),
+]
+default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=300, max_keep_ckpts=1))

@@ -1,0 +1,93 @@
+"""Evaluation from the command line."""
+
+import json
+from argparse import Namespace
+from pathlib import Path
+
+from mmengine.config import Config, ConfigDict
+from mmengine.hooks import PrepareTTAHook
+from mmengine.runner import Runner
+
+from eva_mm.apis.config import check_data_folders, load_config
+from eva_mm.apis.errors import UserError
+from eva_mm.apis.options import parse_cfg_options
+from eva_mm.apis.runner import build_runner
+from eva_mm.apis.weights import load_weights
+
+
+def _use_tta(cfg: Config) -> None:
+    if 'tta_model' not in cfg or 'tta_pipeline' not in cfg:
+        raise UserError('--tta needs tta_model and tta_pipeline in the config, which it lacks: choose another config.')
+    dataset = cfg.test_dataloader.dataset
+    while 'dataset' in dataset:
+        dataset = dataset.dataset
+    dataset.pipeline = cfg.tta_pipeline
+    cfg.tta_model = ConfigDict(**cfg.tta_model, module=cfg.model)
+
+
+def _show(cfg: Config, folder: str) -> None:
+    """Let the host's own visualisation hook draw every prediction."""
+    hook = cfg.default_hooks.get('visualization')
+    if hook is None:
+        raise UserError(
+            '--show-dir needs default_hooks.visualization in the config, which it lacks: add the one of its host.'
+        )
+    hook['enable' if cfg.default_scope in ('mmpretrain', 'mmaction') else 'draw'] = True
+    hook['out_dir' if cfg.default_scope in ('mmpretrain', 'mmaction') else 'test_out_dir'] = folder
+
+
+def _dump(cfg: Config, file: str) -> None:
+    if not file.endswith(('.pkl', '.pickle')):
+        raise UserError(f'--dump writes a pickle, got {file!r}: give a name that ends in .pkl.')
+    evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, (list, tuple)) else [cfg.test_evaluator]
+    cfg.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=file)]
+
+
+def prepare_test(args: Namespace) -> Runner:
+    """The runner that ``tools/test.py`` tests, with its weights loaded.
+
+    Args:
+        args: What ``tools/test.py`` parsed.
+
+    Raises:
+        UserError: An option does not fit the config.
+        FileNotFoundError: There is no such checkpoint.
+        ValueError: The checkpoint is none, an unsafe one, or one of another model.
+    """
+    args.cfg_options = parse_cfg_options(args.cfg_options)
+    cfg = load_config(args.config, args)
+    cfg.launcher = args.launcher
+    if cfg.get('test_dataloader') is None:
+        raise UserError(f'{args.config} has no test_dataloader: name a config that evaluates.')
+    if args.tta:
+        _use_tta(cfg)
+    if args.show_dir:
+        _show(cfg, args.show_dir)
+    if args.dump:
+        _dump(cfg, args.dump)
+    check_data_folders(cfg, ('test_dataloader',))
+    if Path(args.checkpoint).is_dir():
+        # a DeepSpeed folder, which only its strategy can read
+        cfg.load_from = args.checkpoint
+        return build_runner(cfg)
+    cfg.strategy = cfg.load_from = None
+    # what a checkpoint of the whole model overwrites anyway need not exist
+    _forget_pretrained(cfg.model)
+    runner = build_runner(cfg)
+    if args.tta:
+        runner.register_hook(PrepareTTAHook(cfg.tta_model))
+    load_weights(runner.model, args.checkpoint)
+    return runner
+
+
+def _forget_pretrained(model: ConfigDict) -> None:
+    for value in [model, *model.values()]:
+        if isinstance(value, dict) and (value.get('init_cfg') or {}) and value.init_cfg.get('type') == 'Pretrained':
+            value.init_cfg = None
+
+
+def write_metrics(metrics: dict, file: str) -> None:
+    """Write metrics as json, making the folder if need be."""
+    path = Path(file)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(metrics, indent=2, default=float))

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# bash tools/dist_train.sh CONFIG GPUS [options of tools/train.py]
+# On several nodes, start it on each with NNODES, NODE_RANK, MASTER_ADDR and PORT set.
+set -euo pipefail
+CONFIG=${1:?usage: bash tools/dist_train.sh CONFIG GPUS [options]}
+GPUS=${2:?usage: bash tools/dist_train.sh CONFIG GPUS [options]}
+exec "${PYTHON:-python}" -m torch.distributed.run \
+    --nnodes="${NNODES:-1}" --node_rank="${NODE_RANK:-0}" \
+    --master_addr="${MASTER_ADDR:-127.0.0.1}" --master_port="${PORT:-29500}" --nproc_per_node="$GPUS" \
+    "$(dirname "$0")/train.py" "$CONFIG" --launcher pytorch "${@:3}"
