@@ -45,14 +45,7 @@ train_pipeline = [
     dict(type='RandomResizedCrop', scale=336, backend='pillow', interpolation='bicubic'),
     dict(type='RandomFlip', prob=0.5),
     # rand-m9-mstd0.5-inc1
-    dict(
-        type='RandAugment',
-        policies='timm_increasing',
-        num_policies=2,
-        total_level=10,
-        magnitude_level=9,
-        magnitude_std=0.5,
-        hparams=dict(pad_val=[104, 117, 123], interpolation='bicubic')),
+    dict(type='eva_mm.PillowRandAugment', magnitude=9, magnitude_std=0.5),
     dict(type='PackInputs'),
 ]
 test_pipeline = [

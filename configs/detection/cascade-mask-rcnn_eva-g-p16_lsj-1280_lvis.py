@@ -17,7 +17,7 @@ model = dict(
         mask_head=dict(num_classes=1203)),
     test_cfg=dict(rcnn=dict(score_thr=0.02, max_per_img=300, maskness_thr=0.5)))
 
-lvis = dict(type='LVISV1Dataset', data_root='data/lvis_v1/', data_prefix=dict(img=''))
+lvis = dict(type='eva_mm.LVISFormatDataset', data_root='data/lvis_v1/', data_prefix=dict(img=''))
 train_dataloader = dict(
     sampler=dict(_delete_=True, type='eva_mm.RepeatFactorSampler', repeat_thr=0.001),
     dataset=dict(lvis, ann_file='annotations/lvis_v1_train.json'))

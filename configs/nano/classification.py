@@ -12,7 +12,7 @@ _base_ = ['../classification/eva-g-p14_in21k-pre_in1k-336px.py', '../_base_/eva-
 train_pipeline, test_pipeline = _base_.train_pipeline, _base_.test_pipeline
 train_pipeline[1].update(scale=84, crop_ratio_range=(0.5, 1.0))
 train_pipeline[2].prob = 0.0  # a mirrored digit is another sign
-train_pipeline[3].magnitude_level = 3
+train_pipeline[3].magnitude = 3
 test_pipeline[1].scale = test_pipeline[2].crop_size = 84
 
 model = dict(

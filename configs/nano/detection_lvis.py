@@ -26,7 +26,7 @@ model = dict(
         rpn_proposal=_base_.small_proposals,
         rcnn=[dict(rcnn[0], sampler=dict(rcnn[0].sampler, num=_base_.sampled_regions)), *rcnn[1:]]))
 
-nano = dict(type='eva_mm.LVISFormatDataset', data_root='data/nano/coco/')
+nano = dict(data_root='data/nano/coco/')
 test = dict(batch_size=8, num_workers=1, dataset=dict(nano, pipeline=_base_.small_test_pipeline))
 train_dataloader = dict(
     batch_size=8,

@@ -8,7 +8,7 @@ rate is constant. There is one nano data set, so the classes are the same and no
 
 _base_ = ['../video/eva-g-p14_16f-224_k400.py', '_base_/video_data.py']
 
-checkpoint = 'work_dirs/quickstart/video/last.pth'
+checkpoint = 'work_dirs/video/epoch_12.pth'
 model = dict(
     backbone=dict(
         arch='nano',
@@ -19,25 +19,9 @@ model = dict(
         init_cfg=dict(checkpoint=checkpoint)),
     cls_head=dict(num_classes=8, in_channels=96, start_from=dict(checkpoint=checkpoint, rows=None)))
 
-start = dict(type='eva_mm.OpenVideo')
-train_dataloader = dict(
-    batch_size=8,
-    num_workers=1,
-    dataset=dict(
-        **_base_.nano_train,
-        pipeline=[start, dict(type='eva_mm.SampleSegments', clip_len=8, random=True), *_base_.nano_train_frames]))
-val_dataloader = dict(
-    batch_size=40,
-    num_workers=1,
-    dataset=dict(
-        **_base_.nano_val,
-        pipeline=[start, dict(type='eva_mm.SampleSegments', clip_len=8), *_base_.nano_val_frames]))
-test_dataloader = dict(
-    batch_size=5,
-    num_workers=1,
-    dataset=dict(
-        **_base_.nano_val,
-        pipeline=[start, dict(type='eva_mm.SampleSegments', clip_len=8, num_clips=4), *_base_.nano_test_frames]))
+train_dataloader = dict(batch_size=8, num_workers=1, dataset=dict(**_base_.nano_train, num_frames=8))
+val_dataloader = dict(batch_size=40, num_workers=1, dataset=dict(**_base_.nano_val, num_frames=8))
+test_dataloader = dict(batch_size=5, num_workers=1, dataset=dict(**_base_.nano_test, num_frames=8))
 
 optim_wrapper = dict(type='OptimWrapper', accumulative_counts=2, optimizer=dict(lr=1e-4))
 train_cfg = dict(max_epochs=2, val_interval=2)

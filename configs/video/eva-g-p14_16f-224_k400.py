@@ -20,20 +20,9 @@ model = dict(
         start_from=dict(checkpoint='checkpoints/eva_video_k722.pth', rows='data/k722/rows_k400.txt')),
     data_preprocessor=dict(blending=None))
 
-start = dict(type='eva_mm.OpenVideo')
-train_dataloader = dict(
-    batch_size=1,
-    dataset=dict(
-        ann_file='k722/k400_train.txt',
-        pipeline=[start, dict(type='eva_mm.SampleSegments', clip_len=16, random=True), *_base_.train_frames]))
-val_dataloader = dict(
-    dataset=dict(
-        ann_file='k722/k400_val.txt',
-        pipeline=[start, dict(type='eva_mm.SampleSegments', clip_len=16), *_base_.val_frames]))
-test_dataloader = dict(
-    dataset=dict(
-        ann_file='k722/k400_val.txt',
-        pipeline=[start, dict(type='eva_mm.SampleSegments', clip_len=16, num_clips=4), *_base_.test_frames]))
+train_dataloader = dict(batch_size=1, dataset=dict(num_frames=16, ann_file='k722/k400_train.txt'))
+val_dataloader = dict(dataset=dict(num_frames=16, ann_file='k722/k400_val.txt'))
+test_dataloader = dict(dataset=dict(num_frames=16, ann_file='k722/k400_val.txt'))
 
 optim_wrapper = dict(
     accumulative_counts=4, optimizer=dict(lr=1e-6), paramwise_cfg=dict(layer_decay_rate=0.95))

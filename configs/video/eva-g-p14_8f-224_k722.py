@@ -25,20 +25,9 @@ model = dict(
                 dict(type='MixupBlending', alpha=0.8, num_classes=722),
             ])))
 
-start = dict(type='eva_mm.OpenVideo')
-train_dataloader = dict(
-    batch_size=2,
-    dataset=dict(
-        ann_file='k722/k722_train.txt',
-        pipeline=[start, dict(type='eva_mm.SampleSegments', clip_len=8, random=True), *_base_.train_frames]))
-val_dataloader = dict(
-    dataset=dict(
-        ann_file='k722/k722_val.txt',
-        pipeline=[start, dict(type='eva_mm.SampleSegments', clip_len=8), *_base_.val_frames]))
-test_dataloader = dict(
-    dataset=dict(
-        ann_file='k722/k722_val.txt',
-        pipeline=[start, dict(type='eva_mm.SampleSegments', clip_len=8, num_clips=4), *_base_.test_frames]))
+train_dataloader = dict(batch_size=2, dataset=dict(num_frames=8, ann_file='k722/k722_train.txt'))
+val_dataloader = dict(dataset=dict(num_frames=8, ann_file='k722/k722_val.txt'))
+test_dataloader = dict(dataset=dict(num_frames=8, ann_file='k722/k722_val.txt'))
 
 optim_wrapper = dict(optimizer=dict(lr=8e-6))
 param_scheduler = dict(

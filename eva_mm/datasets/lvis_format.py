@@ -1,5 +1,7 @@
 """Any annotation file in the format of LVIS, with the classes that it names itself."""
 
+from typing import Any
+
 from mmdet.datasets import LVISV1Dataset
 
 from eva_mm.registry import DATASETS
@@ -7,12 +9,21 @@ from eva_mm.registry import DATASETS
 
 @DATASETS.register_module()
 class LVISFormatDataset(LVISV1Dataset):
-    """mmdet's ``LVISV1Dataset`` whose class names are those of the file, not LVIS's 1203, in the order of their ids."""
+    """mmdet's ``LVISV1Dataset`` whose class names are those of the file, in the order of their ids.
 
-    def load_data_list(self) -> list[dict]:
-        """Images with their annotations, as mmdet's data sets give them."""
-        from lvis import LVIS
+    For LVIS v1 itself they are the same 1203; other files in its format may have others.
+    """
 
-        categories = LVIS(self.ann_file).cats
-        self._metainfo['classes'] = tuple(categories[key]['name'] for key in sorted(categories))
-        return super().load_data_list()
+    @property
+    def lvis(self) -> Any:
+        """The parsed file; mmdet sets it while it loads and deletes it afterwards."""
+        return self._lvis
+
+    @lvis.setter
+    def lvis(self, parsed: Any) -> None:
+        self._lvis = parsed
+        self._metainfo['classes'] = tuple(parsed.cats[key]['name'] for key in sorted(parsed.cats))
+
+    @lvis.deleter
+    def lvis(self) -> None:
+        del self._lvis

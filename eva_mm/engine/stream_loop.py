@@ -1,5 +1,6 @@
 """Training on endless streams that go on exactly where a run was stopped."""
 
+import warnings
 from collections.abc import Sequence
 from itertools import chain, repeat
 
@@ -41,6 +42,8 @@ class StreamTrainLoop(IterBasedTrainLoop):
         else:
             batches = iter(self.dataloader)
         self.dataloader_iterator = batches
+        # torch takes the length of an epoch for that of the stream
+        warnings.filterwarnings('ignore', 'Length of IterableDataset')
         return super().run()
 
     def run_iter(self, data_batch: dict[str, Sequence]) -> None:

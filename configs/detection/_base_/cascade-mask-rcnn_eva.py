@@ -4,7 +4,7 @@ num_classes = 80
 norm = dict(type='eva_mm.LN2d', eps=1e-6)
 l1 = dict(type='L1Loss', loss_weight=1.0)
 regions = dict(out_channels=256, featmap_strides=[4, 8, 16, 32])
-suppression = dict(type='nms', iou_threshold=0.7)
+nms = dict(type='nms', iou_threshold=0.7)
 
 model = dict(
     type='eva_mm.EVACascadeRCNN',
@@ -88,7 +88,7 @@ model = dict(
             allowed_border=-1,
             pos_weight=-1,
             debug=False),
-        rpn_proposal=dict(nms_pre=2000, max_per_img=1000, nms=suppression, min_bbox_size=0),
+        rpn_proposal=dict(nms_pre=2000, max_per_img=1000, nms=nms, min_bbox_size=0),
         rcnn=[
             dict(
                 assigner=dict(
@@ -114,7 +114,7 @@ model = dict(
                 )
         ]),
     test_cfg=dict(
-        rpn=dict(nms_pre=1000, max_per_img=1000, nms=suppression, min_bbox_size=0),
+        rpn=dict(nms_pre=1000, max_per_img=1000, nms=nms, min_bbox_size=0),
         rcnn=dict(
             score_thr=0.05,
             nms=dict(type='nms', iou_threshold=0.5),

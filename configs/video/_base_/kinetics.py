@@ -12,8 +12,10 @@ model = dict(
         std=[58.395, 57.12, 57.375],
         format_shape='NCTHW'))
 
-# what follows eva_mm.SampleSegments, which a leaf gives its number of frames
-train_frames = [
+# the number of frames is that of the data set
+train_pipeline = [
+    dict(type='eva_mm.OpenVideo'),
+    dict(type='eva_mm.SampleSegments', random=True),
     dict(type='eva_mm.DecodeFrames'),
     dict(type='Resize', scale=(-1, 256)),
     dict(type='MultiScaleCrop', input_size=224, scales=(1, 0.875, 0.75, 0.66), max_wh_scale_gap=1),
@@ -24,14 +26,18 @@ train_frames = [
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs'),
 ]
-val_frames = [
+val_pipeline = [
+    dict(type='eva_mm.OpenVideo'),
+    dict(type='eva_mm.SampleSegments'),
     dict(type='eva_mm.DecodeFrames'),
     dict(type='Resize', scale=(-1, 256)),
     dict(type='CenterCrop', crop_size=224),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs'),
 ]
-test_frames = [
+test_pipeline = [
+    dict(type='eva_mm.OpenVideo'),
+    dict(type='eva_mm.SampleSegments', num_clips=4),
     dict(type='eva_mm.DecodeFrames'),
     dict(type='Resize', scale=(-1, 224)),
     dict(type='ThreeCrop', crop_size=224),
@@ -46,19 +52,19 @@ train_dataloader = dict(
     persistent_workers=True,
     drop_last=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dataset)
+    dataset=dict(**dataset, pipeline=train_pipeline))
 val_dataloader = dict(
     batch_size=2,
     num_workers=8,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(**dataset, test_mode=True))
+    dataset=dict(**dataset, pipeline=val_pipeline, test_mode=True))
 # one video is 12 views
 test_dataloader = dict(
     batch_size=1,
     num_workers=8,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(**dataset, test_mode=True))
+    dataset=dict(**dataset, pipeline=test_pipeline, test_mode=True))
 val_evaluator = dict(type='eva_mm.VideoAccuracy')
 test_evaluator = val_evaluator
 

@@ -65,6 +65,8 @@ class ImageTextStream(IterableDataset):
             samples from its streams in turn.
         shuffle_buffer: Samples of a block, which are in memory at the same time, encoded.
         seed: Seed of all orders; the same on all ranks.
+        epoch_size: How many samples of all ranks make the epoch of ``len()``, which schedules given in epochs count in.
+            Default: what EVA-CLIP calls an epoch, a tenth of LAION-400M.
 
     Raises:
         ValueError: When reading: the streams cannot be dealt out to the workers, there are fewer shards than streams,
@@ -74,13 +76,19 @@ class ImageTextStream(IterableDataset):
     metainfo: dict[str, Any] = {}
 
     def __init__(
-        self, pipeline: Sequence[dict], num_streams: int | None = None, shuffle_buffer: int = 2000, seed: int = 0
+        self,
+        pipeline: Sequence[dict],
+        num_streams: int | None = None,
+        shuffle_buffer: int = 2000,
+        seed: int = 0,
+        epoch_size: int = 40_000_000,
     ) -> None:
         super().__init__()
         self.pipeline = Compose(pipeline)
         self.num_streams = num_streams
         self.shuffle_buffer = shuffle_buffer
         self.seed = seed
+        self.epoch_size = epoch_size
         self.rank, self.world_size = get_dist_info()
         self._places: dict[int, Place] = {}
         self.shards = self.find_shards()
@@ -99,6 +107,9 @@ class ImageTextStream(IterableDataset):
     def resume(self, places: Iterable[Sequence[int]]) -> None:
         """Go on from these places when iterated over the next time; streams without one start at their beginning."""
         self._places = {place[0]: Place(*place) for place in places}
+
+    def __len__(self) -> int:
+        return self.epoch_size // self.world_size
 
     def __iter__(self) -> Iterator[dict]:
         worker = get_worker_info()

@@ -28,6 +28,7 @@ class EVAVideoDataset(BaseDataset):
         ann_file: Text list of ``path label`` lines as mmaction2 has it, or a csv file. Empty: ``data_prefix`` holds a
             folder of videos for each class.
         data_prefix: ``dict(video=DIR)``, what paths are relative to.
+        num_frames: Frames of a clip, for ``eva_mm.SampleSegments`` without a ``clip_len`` of its own.
         on_unreadable: ``'replace'`` as above, or ``'refuse'``: stop with the error.
         kwargs: As for mmengine's ``BaseDataset``. ``metainfo=dict(classes=...)``, names or a file with a name per line,
             fixes the numbers of classes that are given by name; without it they are the sorted names.
@@ -42,12 +43,14 @@ class EVAVideoDataset(BaseDataset):
         self,
         ann_file: str = '',
         data_prefix: Mapping[str, str] | None = None,
+        num_frames: int | None = None,
         on_unreadable: str = 'replace',
         **kwargs,
     ) -> None:
         if on_unreadable not in POLICIES:
             raise ValueError(f'on_unreadable={on_unreadable!r} is unknown: choose from {", ".join(POLICIES)}.')
         self.on_unreadable = on_unreadable
+        self.num_frames = num_frames
         super().__init__(ann_file=ann_file, data_prefix=dict(data_prefix or {'video': ''}), **kwargs)
 
     def load_data_list(self) -> list[dict]:
@@ -60,6 +63,10 @@ class EVAVideoDataset(BaseDataset):
             dict(filename=str(root / path), label=label, modality='RGB', start_index=0)
             for path, label in number_labels(entries, self._metainfo.get('classes', ()))
         ]
+
+    def get_data_info(self, idx: int) -> dict:
+        """What the list says about video ``idx``, and ``num_frames``."""
+        return {**super().get_data_info(idx), 'num_frames': self.num_frames}
 
     def full_init(self) -> None:
         """Load the list, and make room for what is found unreadable."""

@@ -48,7 +48,7 @@ class SampleSegments:
     ``frame_interval`` as mmaction2's ``FormatShape`` expects them.
 
     Args:
-        clip_len: Segments T, that is frames of a clip.
+        clip_len: Segments T, that is frames of a clip; ``None`` takes the ``num_frames`` of the data set.
         num_clips: Clips K of a video.
         random: Draw the frame within its segment; segments are ``frames // T`` long, and what is left at the end is
             never drawn. This is the release's training, and also its test with 4 clips, which therefore gives other
@@ -56,37 +56,43 @@ class SampleSegments:
             the centre as the release does with one clip, and two evaluations agree.
 
     Raises:
-        ValueError: ``clip_len`` or ``num_clips`` is not positive.
+        ValueError: ``clip_len`` or ``num_clips`` is not positive; on use: neither it nor the data set tells T.
     """
 
-    def __init__(self, clip_len: int, num_clips: int = 1, random: bool = False) -> None:
-        if clip_len < 1 or num_clips < 1:
+    def __init__(self, clip_len: int | None = None, num_clips: int = 1, random: bool = False) -> None:
+        if (clip_len is not None and clip_len < 1) or num_clips < 1:
             raise ValueError(f'clip_len={clip_len} and num_clips={num_clips} must be positive.')
         self.clip_len = clip_len
         self.num_clips = num_clips
         self.random = random
 
-    def _draw(self, frames: int) -> np.ndarray:
-        length = frames // self.clip_len
+    @staticmethod
+    def _draw(frames: int, segments: int) -> np.ndarray:
+        length = frames // segments
         if length:
-            return np.arange(self.clip_len) * length + np.random.randint(length, size=self.clip_len)
+            return np.arange(segments) * length + np.random.randint(length, size=segments)
         # a video shorter than the clip: evenly spread, some frames twice
-        spread = np.around(np.arange(self.clip_len) * frames / self.clip_len)
-        return spread.clip(max=frames - 1)
+        return np.around(np.arange(segments) * frames / segments).clip(max=frames - 1)
 
-    def _place(self, frames: int) -> np.ndarray:
+    def _place(self, frames: int, segments: int) -> np.ndarray:
         share = (np.arange(self.num_clips)[:, None] + 0.5) / self.num_clips
-        return (np.arange(self.clip_len) + share) * frames / self.clip_len
+        return (np.arange(segments) + share) * frames / segments
 
-    def indices(self, frames: int) -> np.ndarray:
-        """Frame numbers (num_clips, clip_len) for a video of ``frames`` frames."""
-        chosen = np.stack([self._draw(frames) for _ in range(self.num_clips)]) if self.random else self._place(frames)
+    def indices(self, frames: int, segments: int) -> np.ndarray:
+        """Frame numbers (num_clips, segments) for a video of ``frames`` frames."""
+        if self.random:
+            chosen = np.stack([self._draw(frames, segments) for _ in range(self.num_clips)])
+        else:
+            chosen = self._place(frames, segments)
         return chosen.astype(np.int64)
 
     def __call__(self, results: dict) -> dict:
         """Add the frame numbers to ``results``."""
-        results['frame_inds'] = self.indices(results['total_frames']).ravel() + results.get('start_index', 0)
-        results.update(clip_len=self.clip_len, num_clips=self.num_clips, frame_interval=None)
+        clip_len = self.clip_len or results.get('num_frames')
+        if clip_len is None:
+            raise ValueError('SampleSegments has no clip_len: give it one, or give the data set num_frames.')
+        results['frame_inds'] = self.indices(results['total_frames'], clip_len).ravel() + results.get('start_index', 0)
+        results.update(clip_len=clip_len, num_clips=self.num_clips, frame_interval=None)
         return results
 
     def __repr__(self) -> str:

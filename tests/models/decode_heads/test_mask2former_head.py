@@ -2,6 +2,7 @@ import copy
 
 import pytest
 import torch
+from mmengine.config import ConfigDict
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
@@ -41,11 +42,12 @@ def test_mmseg_still_has_the_defect(nano_config, build):
 
 
 def test_one_window_is_the_whole_image(nano_config, build):
+    nano_config.model.data_preprocessor.test_cfg.size = (48, 48)
     model = build(nano_config).eval()
     data = _data((48, 48))
     with torch.no_grad():
         slid = model.test_step(copy.deepcopy(data))[0].seg_logits.data
-        model.test_cfg = nano_config.model.test_cfg = type(model.test_cfg)(mode='whole')
+        model.test_cfg = ConfigDict(mode='whole')
         whole = model.test_step(copy.deepcopy(data))[0].seg_logits.data
     torch.testing.assert_close(slid, whole)
 
@@ -63,7 +65,7 @@ def test_scales_and_mirror_images_are_averaged_at_odd_sizes(nano_config, build):
     )
     with torch.no_grad():
         (result,) = tta.test_step(data)
-    assert result.pred_sem_seg.data.shape == size
+    assert result.pred_sem_seg.data.shape[-2:] == size
     assert result.pred_sem_seg.data.max() < 11
 
 
