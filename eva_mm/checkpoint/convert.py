@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from eva_mm.checkpoint.fit import fit_state_dict
+from eva_mm.checkpoint.fit import drop_spare_rows, fit_state_dict
 from eva_mm.checkpoint.key_tables import key_table
 from eva_mm.checkpoint.layouts import find_layout
 from eva_mm.checkpoint.rename import released_names, rename
@@ -101,6 +101,9 @@ def convert_state_dict(
         layout, table = OWN, replace(table, rows=AS_IT_IS)
     renamed = rename(weights, released_names(weights, layout), table.rows, report, target, only)
     if target is not None:
+        spare, mark = table.spare_rows
+        if mark and any_match(mark, weights):
+            renamed = drop_spare_rows(renamed, target, spare, report)
         renamed = fit_state_dict(renamed, target, table.per_class, grid, report)
     report.loaded = list(renamed)
     if target is not None:

@@ -89,6 +89,27 @@ def _fit(name: str, weight: Tensor, like: Tensor, geometry: Geometry) -> Tensor 
     return None
 
 
+def drop_spare_rows(
+    weights: dict[str, Tensor], target: Mapping[str, Tensor], pattern: str, report: Report
+) -> dict[str, Tensor]:
+    """Take the last row away from weights that have exactly one more than the model.
+
+    Args:
+        weights: Weights by their names in the model.
+        target: The model's weights; only shapes count.
+        pattern: Regular expression of the names.
+        report: Gets ``resized``.
+    """
+    trimmed = {}
+    for name, weight in weights.items():
+        like = target.get(name)
+        if like is not None and re.fullmatch(pattern, name) and len(weight) == len(like) + 1:
+            report.resized[name] = tuple(weight.shape), tuple(like.shape)
+            weight = weight[:-1]
+        trimmed[name] = weight
+    return trimmed
+
+
 def _is_clip(weights: Mapping[str, Tensor]) -> bool:
     return any(name.endswith('patch_embed.proj.weight') and w.ndim == 5 for name, w in weights.items())
 
@@ -133,9 +154,7 @@ def fit_state_dict(
         shapes = tuple(weight.shape), tuple(like.shape)
         resized = None
         if per_class and re.fullmatch(per_class, name):
-            report.dropped[name] = (
-                f'made for {shapes[0][0]} classes, the model has {shapes[1][0]}'
-            )
+            report.dropped[name] = f'made for {shapes[0][0]} classes, the model has {shapes[1][0]}'
         elif (resized := _fit(name, weight, like, geometry)) is None:
             mismatched[name] = shapes
         else:

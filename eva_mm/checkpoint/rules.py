@@ -67,6 +67,8 @@ class KeyTable:
         fresh: Weights of the model that a file may lack.
         per_class: Regular expression of names, in the model, whose shape follows the number of classes. They are
             dropped when file and model differ in it.
+        spare_rows: Regular expression of such names whose last row no model uses, and of a released name that only
+            files with such rows have. A model may lack the row.
         layouts: Layouts of published files of this task. Asked before the general ones.
     """
 
@@ -76,6 +78,7 @@ class KeyTable:
     trunk: str = 'backbone.'
     fresh: tuple[Fresh, ...] = ()
     per_class: str = ''
+    spare_rows: tuple[str, str] = ('', '')
     layouts: tuple[Layout, ...] = ()
 
 

@@ -144,7 +144,22 @@ def _inspect_object(summary: CocoSummary, annotation: Mapping[str, Any], sizes: 
         summary.has_masks &= bool(segmentation)
 
 
-def inspect_coco(ann_file: str | Path, image_folder: str | Path | None = None, with_masks: bool = False) -> CocoSummary:
+def _refuse_short_polygons(ann_file: Path, annotations: Sequence[Mapping[str, Any]]) -> None:
+    for annotation in annotations:
+        segmentation = annotation.get('segmentation')
+        if isinstance(segmentation, list) and segmentation and len(segmentation[0]) < 6:
+            raise ValueError(
+                f'{ann_file}: annotation {annotation["id"]} begins with a polygon of fewer than three points, which '
+                "COCO's metric cannot read: correct it, or take it out of the validation file."
+            )
+
+
+def inspect_coco(
+    ann_file: str | Path,
+    image_folder: str | Path | None = None,
+    with_masks: bool = False,
+    evaluated: bool = False,
+) -> CocoSummary:
     """Check an annotation file entry by entry, as mmdet will read it.
 
     Crowds, boxes without area or outside the image, and polygons of fewer than three points are read and counted as
@@ -153,7 +168,9 @@ def inspect_coco(ann_file: str | Path, image_folder: str | Path | None = None, w
     Args:
         ann_file: The file.
         image_folder: Where its images are; ``None`` does not look for them.
-        with_masks: Masks are going to be trained.
+        with_masks: The model has masks.
+        evaluated: The file is one to evaluate on. COCO's metric takes polygons of fewer than three points for boxes
+            and breaks off, so with masks they are refused.
 
     Raises:
         FileNotFoundError: The file or one of its images does not exist.
@@ -177,6 +194,8 @@ def inspect_coco(ann_file: str | Path, image_folder: str | Path | None = None, w
             f'{ann_file} has objects without segmentation, but the model has a mask head: '
             'add the masks, or take a config without mask head.'
         )
+    if with_masks and evaluated:
+        _refuse_short_polygons(ann_file, content['annotations'])
     return summary
 
 

@@ -21,8 +21,10 @@ class LVISFormatDataset(LVISV1Dataset):
 
     @lvis.setter
     def lvis(self, parsed: Any) -> None:
+        # lvis lists categories as the file does; labels are to follow their ids, as with COCO
+        parsed.cats = dict(sorted(parsed.cats.items()))
         self._lvis = parsed
-        self._metainfo['classes'] = tuple(parsed.cats[key]['name'] for key in sorted(parsed.cats))
+        self._metainfo['classes'] = tuple(category['name'] for category in parsed.cats.values())
 
     @lvis.deleter
     def lvis(self) -> None:

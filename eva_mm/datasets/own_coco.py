@@ -63,7 +63,9 @@ def use_coco_folder(cfg: MutableMapping, data_root: str | Path) -> dict[str, Coc
     summaries = {}
     for split in ('train', 'val'):
         found = find_coco_split(root, split)
-        summaries[split] = inspect_coco(root / found.ann_file, root / found.image_folder, with_masks)
+        summaries[split] = inspect_coco(
+            root / found.ann_file, root / found.image_folder, with_masks, evaluated=split == 'val'
+        )
     train, val = summaries['train'], summaries['val']
     if train.classes != val.classes:
         odd = sorted(set(train.classes) ^ set(val.classes))

@@ -38,9 +38,10 @@ class LVISMaxDetsMetric(LVISMetric):
         self.max_dets = max_dets
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """``<metric>_AP`` and so on, in per cent / 100; -1 where the file has no such objects."""
+        """``<metric>_AP`` and so on, between 0 and 1; -1 where the file has no such objects."""
         predictions = [prediction for _, prediction in results]
-        self.cat_ids = self._lvis_api.get_cat_ids()
+        # labels follow the ids, whatever the order of the file
+        self.cat_ids = sorted(self._lvis_api.get_cat_ids())
         self.img_ids = self._lvis_api.get_img_ids()
         scores = {}
         with tempfile.TemporaryDirectory() as folder:

@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch import Tensor
@@ -70,8 +70,11 @@ def main() -> None:
     parser.add_argument('out', type=Path, help='.pt file to write')
     parser.add_argument('--codes', type=int, default=8192)
     parser.add_argument('--images', type=int, default=20000)
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='override keys of the config')
     args = parser.parse_args()
-    features = features_of(Config.fromfile(args.config), args.images)
+    cfg = Config.fromfile(args.config)
+    cfg.merge_from_dict(args.cfg_options)
+    features = features_of(cfg, args.images)
     if len(features) < args.codes:
         parser.error(f'{len(features)} patches cannot make {args.codes} codes: raise --images or lower --codes')
     centres = spherical_kmeans(features, args.codes)

@@ -93,6 +93,14 @@ def test_objects_without_masks(write):
         inspect_coco(path, with_masks=True)
 
 
+def test_polygons_that_break_the_metric(write):
+    path = write(annotations=[annotation(1), annotation(8, segmentation=[[1, 1, 9, 9]])])
+    assert inspect_coco(path, with_masks=True).skipped == {'polygon of fewer than 3 points': 1}
+    assert inspect_coco(path, evaluated=True).num_objects == 1
+    with pytest.raises(ValueError, match='train.json: annotation 8 begins with a polygon of fewer than three points'):
+        inspect_coco(path, with_masks=True, evaluated=True)
+
+
 def test_missing_files(write, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"1 of 2 images are not under .*, the first is image 5, 'b.png'"):
         path = write()

@@ -73,7 +73,7 @@ TABLE = KeyTable(
         ),
         *OTHER_TASKS,
     ),
-    own=r'roi_head\..*',
+    own=r'(rpn_head|roi_head|bbox_head|panoptic_head)\..*',
     to_released=(
         Row(r'backbone\.(blocks\.\d+\.attn\.)rel_pos\.([hw])', r'\1rel_pos_\2'),
         *(_row(new, old) for old, new in (*_PAIRS, _LOSS_PAIR, *_MASK_PAIRS)),
@@ -92,6 +92,8 @@ TABLE = KeyTable(
         Fresh(r'(neck|rpn_head|roi_head)\..*', 'the file is not of a detector'),
     ),
     per_class=r'roi_head\.(bbox_head\.\d+\.(fc_cls|loss_cls)|mask_head\.conv_logits)\..*',
+    # a sigmoid classifier of K classes was released with K + 1 rows; only such files have weights of classes
+    spare_rows=(r'roi_head\.bbox_head\.\d+\.fc_cls\..*', r'roi_heads\..*\.fed_loss_cls_weights'),
     layouts=(
         Layout(
             'eva-det',

@@ -56,6 +56,9 @@ class EVACLIP(BaseModel):
         init_cfg: mmengine's; usually each tower has its own.
     """
 
+    # whose names a checkpoint is converted to
+    checkpoint_task = 'clip'
+
     def __init__(
         self,
         visual: dict,

@@ -27,36 +27,52 @@ class ConvNorm(nn.Conv2d):
 
 @MODELS.register_module()
 class SimpleFeaturePyramid(BaseModule):
-    """Maps of 1/4, 1/8, 1/16, 1/32 and 1/64 of the image from one of 1/16, each made from that map alone.
+    """Maps of several strides from one of stride 16, each made from that map alone.
 
     Args:
         in_channels: Channels C of the backbone's map.
         out_channels: Channels of each map returned.
+        levels: Which maps are returned: level n has stride 2 ** n. The released detectors use all five; level 6 is
+            every second position of level 5.
         init_cfg: mmengine's.
+
+    Raises:
+        ValueError: A level is not 2, 3, 4, 5 or 6, or 6 comes without 5.
     """
 
-    def __init__(self, in_channels: int, out_channels: int = 256, init_cfg: dict | None = None) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int = 256,
+        levels: Sequence[int] = (2, 3, 4, 5, 6),
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(init_cfg)
-        half, quarter = in_channels // 2, in_channels // 4
-        self.simfp_2 = nn.Sequential(
-            nn.ConvTranspose2d(in_channels, half, 2, stride=2),
-            LayerNorm2d(half),
-            nn.GELU(),
-            nn.ConvTranspose2d(half, quarter, 2, stride=2),
-            *self._output(quarter, out_channels),
-        )
-        self.simfp_3 = nn.Sequential(
-            nn.ConvTranspose2d(in_channels, half, 2, stride=2), *self._output(half, out_channels)
-        )
-        self.simfp_4 = nn.Sequential(*self._output(in_channels, out_channels))
-        self.simfp_5 = nn.Sequential(nn.MaxPool2d(2), *self._output(in_channels, out_channels))
+        self.levels = tuple(sorted(levels))
+        if not set(self.levels) <= {2, 3, 4, 5, 6} or 6 in self.levels and 5 not in self.levels:
+            raise ValueError(f'levels={self.levels} must be some of 2, 3, 4, 5, 6, and 6 needs 5.')
+        for level in self.levels:
+            if level < 6:
+                self.add_module(f'simfp_{level}', self._stage(level, in_channels, out_channels))
 
     @staticmethod
-    def _output(in_channels: int, out_channels: int) -> tuple[ConvNorm, ConvNorm]:
-        return ConvNorm(in_channels, out_channels, 1), ConvNorm(out_channels, out_channels, 3)
+    def _stage(level: int, in_channels: int, out_channels: int) -> nn.Sequential:
+        layers: list[nn.Module] = []
+        channels = in_channels
+        if level == 2:
+            channels = in_channels // 2
+            layers = [nn.ConvTranspose2d(in_channels, channels, 2, stride=2), LayerNorm2d(channels), nn.GELU()]
+        if level < 4:
+            layers.append(nn.ConvTranspose2d(channels, channels // 2, 2, stride=2))
+            channels //= 2
+        if level == 5:
+            layers.append(nn.MaxPool2d(2))
+        return nn.Sequential(*layers, ConvNorm(channels, out_channels, 1), ConvNorm(out_channels, out_channels, 3))
 
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """One map (B, C, H, W) in a sequence to five maps, the first of side 4H, the last of side H/4 rounded up."""
+        """One map (B, C, H, W) of stride 16 in a sequence to one map for each of ``levels``, the largest first."""
         (x,) = inputs
-        maps = [stage(x) for stage in (self.simfp_2, self.simfp_3, self.simfp_4, self.simfp_5)]
-        return (*maps, F.max_pool2d(maps[-1], kernel_size=1, stride=2))
+        maps = [getattr(self, f'simfp_{level}')(x) for level in self.levels if level < 6]
+        if 6 in self.levels:
+            maps.append(F.max_pool2d(maps[-1], kernel_size=1, stride=2))
+        return tuple(maps)

@@ -24,6 +24,18 @@ def test_strides():
     assert [tuple(each.shape[2:]) for each in found] == [(24, 16), (12, 8), (6, 4), (3, 2), (2, 1)]
 
 
+def test_only_the_levels_wanted_exist():
+    neck = SimpleFeaturePyramid(16, 8, levels=(3, 5, 6))
+    assert {name.split('.')[0] for name in neck.state_dict()} == {'simfp_3', 'simfp_5'}
+    assert [tuple(each.shape[2:]) for each in neck([torch.randn(1, 16, 6, 4)])] == [(12, 8), (3, 2), (2, 1)]
+
+
+def test_levels_that_do_not_exist():
+    for levels in ((1, 2), (4, 6)):
+        with pytest.raises(ValueError, match='must be some of 2, 3, 4, 5, 6, and 6 needs 5'):
+            SimpleFeaturePyramid(16, 8, levels=levels)
+
+
 def test_layer_norm_of_a_map_is_that_of_its_channels():
     norm, x = LayerNorm2d(8), torch.randn(2, 8, 3, 5)
     nn.init.normal_(norm.weight)

@@ -16,7 +16,8 @@ from .world import World
 NAME = 'clip'
 SIZES = {'train': 6000, 'val': 500}
 PAIRS_PER_SHARD = 500
-DETAILED = 0.4
+# most captions speak of the digit alone: colours and places are easier, and would be learned first
+DETAILED = 0.1
 PLAIN_CAPTIONS = (
     'a photo of the digit {digit}',
     'a picture of the number {digit}',

@@ -1,0 +1,136 @@
+"""What the segmentation configs claim: sizes, schedule, learning rates, and the baseline's pyramid."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import PARAM_SCHEDULERS, init_default_scope
+from torch import nn
+
+FOLDER = Path(__file__).parents[2] / 'configs' / 'segmentation'
+ADE = 'mask2former_eva-g-p16-adapter_64xb1-20k_ade20k-896px.py'
+# the numbers of parameters that the published logs list; iterations, warm-up, rate, decay, batch over all GPUs
+RELEASED = {
+    'mask2former_eva-g-p16-adapter_32xb1-60k_coco-stuff164k-896px.py': (1280654636, 60000, 1500, 1.5e-5, 0.95, 32),
+    'mask2former_eva-g-p16-adapter-relpos_16xb2-80k_coco-stuff164k-896px.py': (
+        1305451308, 80000, 1500, 1e-5, 0.95, 32
+    ),
+    ADE: (1280633111, 20000, 500, 2.5e-5, 0.95, 64),
+    'mask2former_eva-g-p16-adapter-relpos_16xb2-40k_ade20k-896px.py': (1305429783, 40000, 1500, 1e-5, 0.9, 32),
+}  # fmt: skip
+
+
+def _config(name):
+    cfg = Config.fromfile(FOLDER / name)
+    init_default_scope(cfg.default_scope)
+    return cfg
+
+
+def _model(cfg):
+    from mmseg.registry import MODELS
+
+    with torch.device('meta'):
+        return MODELS.build(cfg.model)
+
+
+@pytest.mark.parametrize('name', RELEASED)
+def test_released_recipes_have_their_numbers(name):
+    parameters, iterations, _, lr, decay, batch = RELEASED[name]
+    cfg = _config(name)
+    assert sum(parameter.numel() for parameter in _model(cfg).parameters()) == parameters
+    assert cfg.train_cfg.max_iters == iterations
+    assert cfg.optim_wrapper.optimizer.lr == lr
+    assert cfg.optim_wrapper.paramwise_cfg.layer_decay_rate == decay
+    assert cfg.auto_scale_lr.base_batch_size == batch
+    assert cfg.model.decode_head.transformer_decoder.num_layers == (9 if 'relpos' in name else 8)
+
+
+@pytest.mark.parametrize('name', RELEASED)
+def test_schedule_is_that_of_the_logs(name):
+    _, iterations, warmup, lr, _, _ = RELEASED[name]
+    cfg = _config(name)
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=lr)
+    schedulers = [PARAM_SCHEDULERS.build({**each, 'optimizer': optimizer}) for each in cfg.param_scheduler]
+    wanted = {0, 1, warmup // 2, warmup - 1, warmup, warmup + 1, iterations // 2, iterations - 1}
+    for step in range(iterations):
+        if step in wanted:
+            # mmcv 1: a linear warm-up multiplies the polynomial decay, which runs from the first iteration
+            ramp = min(1, 1e-6 + (1 - 1e-6) * step / warmup)
+            expected = lr * (1 - step / iterations) * ramp
+            assert optimizer.param_groups[0]['lr'] == pytest.approx(expected, rel=1e-6), step
+        optimizer.step()
+        for scheduler in schedulers:
+            scheduler.step()
+
+
+def _rates(cfg):
+    """Name of each parameter to its share of the learning rate and its weight decay."""
+    model = _model(cfg)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    groups = build_optim_wrapper(model, cfg.optim_wrapper).param_groups
+    # mmengine appends a group with a parameter of its own, to log the base rate
+    return {
+        names[id(p)]: (group['lr_scale'], group['weight_decay'])
+        for group in groups
+        for p in group['params']
+        if id(p) in names
+    }
+
+
+def test_released_learning_rates():
+    rates = _rates(_config(ADE))
+    first = pytest.approx(0.95**41)
+    for name in ('query_embed.weight', 'query_feat.weight', 'level_embed.weight', 'cls_embed.weight'):
+        assert rates[f'decode_head.{name}'] == (first, 0.05)
+    assert rates['decode_head.mask_embed.4.bias'] == (first, 0)
+    assert rates['backbone.pos_embed'] == (first, 0.05) and rates['backbone.cls_token'] == (first, 0.05)
+    assert rates['backbone.patch_embed.proj.bias'] == (first, 0)
+    assert rates['backbone.blocks.39.attn.qkv.weight'] == (pytest.approx(0.95), 0.05)
+    assert rates['backbone.blocks.0.attn.q_bias'] == (pytest.approx(0.95**40), 0)
+    for name in ('spm.fc1.weight', 'interactions.0.injector.attn.value_proj.weight', 'up.weight', 'level_embed'):
+        assert rates[f'backbone.{name}'] == (1, 0.05)
+    assert rates['decode_head.pixel_decoder.level_encoding.weight'] == (1, 0.05)
+
+
+def test_one_option_corrects_the_learning_rates(monkeypatch):
+    released = _rates(_config(ADE))
+    monkeypatch.setenv('EVA_SEG_RATES', 'corrected')
+    corrected = _rates(_config(ADE))
+    changed = {name for name in released if released[name] != corrected[name]}
+    assert {'.'.join(name.split('.')[:2]) for name in changed} == {
+        'backbone.pos_embed', 'backbone.cls_token', 'decode_head.query_embed', 'decode_head.query_feat',
+        'decode_head.level_embed', 'decode_head.cls_embed', 'decode_head.mask_embed',
+    }  # fmt: skip
+    assert all(corrected[name][0] == 1 for name in changed if name.startswith('decode_head.'))
+    assert corrected['backbone.pos_embed'] == (pytest.approx(0.95**41), 0)
+
+
+def test_unpublished_sizes_have_the_corrected_rates():
+    for name in ('mask2former_eva-b-p16-adapter_1xb4-80k', 'mask2former_eva-l-p16-adapter_1xb2-80k'):
+        rates = _rates(_config(f'{name}_ade20k-512px.py'))
+        assert rates['decode_head.query_embed.weight'][0] == 1
+        assert rates['backbone.pos_embed'][1] == 0
+
+
+def test_linear_config_trains_one_linear_map():
+    model = _model(_config('linear_eva-g-p16_8xb2-40k_ade20k-512px.py'))
+    trainable = {name.split('.')[0] for name, p in model.named_parameters() if p.requires_grad}
+    assert trainable == {'decode_head'}
+    assert not [module for module in model.decode_head.modules() if isinstance(module, (nn.ReLU, nn.GELU))]
+
+
+def test_pyramid_of_the_plain_baseline_is_the_released_one(reference):
+    from mmseg.models.necks import Feature2Pyramid
+
+    golden = reference('seg_baseline_a.pt')
+    neck = Feature2Pyramid(golden['config']['embed_dim']).eval()
+    renamed = {
+        name.replace('fpn1', 'upsample_4x').replace('fpn2', 'upsample_2x'): weight
+        for name, weight in golden['state_dict'].items()
+    }
+    neck.load_state_dict(renamed)
+    for index, out in enumerate(neck(golden['inputs']['maps'])):
+        expected = golden['outputs'][f'f{index + 1}']
+        torch.testing.assert_close(out, expected, rtol=0, atol=1e-5 * expected.abs().max().item())

@@ -1,0 +1,56 @@
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+sys.path.insert(0, str(ROOT / 'tools' / 'analysis_tools'))
+import zero_shot_table  # noqa: E402
+
+# release, clip/README.md; CIFAR-10 made up
+PUBLISHED = {
+    'in1k': 78.53, 'in-v2': 71.52, 'in-a': 73.59, 'in-r': 92.5, 'in-sketch': 67.31, 'objectnet': 72.33,
+    'cifar10': 98.0, 'cifar100': 88.66, 'ucf101': 76.05, 'k400': 65.23, 'k600': 64.38, 'k700': 58.4,
+}  # fmt: skip
+
+
+@pytest.fixture
+def finished(tmp_path):
+    """A folder in which every set is done, and a checkpoint."""
+    for name, value in PUBLISHED.items():
+        (tmp_path / f'{name}.json').write_text(json.dumps({zero_shot_table.SETS[name][1]: value, 'other': 1.0}))
+    (tmp_path / 'clip.pt').touch()
+    return tmp_path
+
+
+def test_average_and_gap(finished, capsys):
+    zero_shot_table.main([str(finished / 'clip.pt'), '--out', str(finished)])
+    out = capsys.readouterr().out
+    assert out == (finished / 'table.md').read_text()
+    assert '| ImageNet-A | 73.59 |' in out and '| Kinetics-700 | 58.40 |' in out
+    assert '| average of 12 | 75.54 |' in out
+    assert '| robustness gap | 2.57 |' in out
+
+
+def test_no_average_of_some_sets(finished, capsys):
+    zero_shot_table.main([str(finished / 'clip.pt'), '--out', str(finished), '--sets', 'in1k', 'k400'])
+    out = capsys.readouterr().out
+    assert 'average' not in out and 'gap' not in out and out.count('\n') == 4
+
+
+def test_every_set_has_its_config():
+    assert all((ROOT / 'configs' / 'clip' / f'zero-shot_{name}.py').is_file() for name in zero_shot_table.SETS)
+
+
+def test_no_checkpoint(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        zero_shot_table.main([str(tmp_path / 'none.pt'), '--out', str(tmp_path)])
+    assert 'There is no checkpoint' in capsys.readouterr().err
+
+
+def test_a_set_that_fails(tmp_path, capsys):
+    (tmp_path / 'clip.pt').touch()
+    with pytest.raises(SystemExit):
+        zero_shot_table.main([str(tmp_path / 'clip.pt'), '--out', str(tmp_path), '--sets', 'in1k'])
+    assert 'zero-shot_in1k.py failed, see above' in capsys.readouterr().err
