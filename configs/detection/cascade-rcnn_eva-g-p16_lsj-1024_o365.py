@@ -30,7 +30,6 @@ model = dict(
         mask_roi_extractor=None,
         mask_head=None))
 
-# each file is split by `num_classes` folders patch<n>, see mmdet
 o365 = dict(
     type='Objects365V2Dataset',
     data_root='data/Objects365/Obj365_v2/',
@@ -49,6 +48,7 @@ train_dataloader = dict(
         ]))
 val_dataloader = dict(dataset=dict(pipeline=_base_.pipelines.boxes_test_1024))
 test_dataloader = dict(dataset=dict(pipeline=_base_.pipelines.boxes_test_1024))
+tta_pipeline = _base_.boxes_tta_pipeline
 
 optim_wrapper = dict(optimizer=dict(lr=1e-4))
 train_cfg = dict(max_iters=320000, val_interval=20000)

@@ -34,6 +34,7 @@ val_dataloader = test
 test_dataloader = test
 val_evaluator = dict(ann_file='data/nano/coco/annotations/instances_val2017.json')
 test_evaluator = dict(ann_file='data/nano/coco/annotations/instances_val2017.json')
+tta_pipeline = _base_.small_tta_pipeline
 
 optim_wrapper = _base_.small_optim
 train_cfg = dict(max_iters=300, val_interval=300)

@@ -7,7 +7,7 @@ set's, the rest of the head starts afresh (there is no nano COCO-Stuff), SyncBN 
 """
 
 _base_ = [
-    '../segmentation/mask2former_eva-g-p16-adapter_64xb1-20k_ade20k-896px.py',
+    '../segmentation/mask2former_eva-g-p16-adapter_ade20k-896px.py',
     '../_base_/eva-nano.py',
 ]
 

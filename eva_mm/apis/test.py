@@ -32,8 +32,13 @@ def _show(cfg: Config, folder: str) -> None:
         raise UserError(
             '--show-dir needs default_hooks.visualization in the config, which it lacks: add the one of its host.'
         )
-    hook['enable' if cfg.default_scope in ('mmpretrain', 'mmaction') else 'draw'] = True
-    hook['out_dir' if cfg.default_scope in ('mmpretrain', 'mmaction') else 'test_out_dir'] = folder
+    if cfg.default_scope in ('mmpretrain', 'mmaction'):
+        hook.update(enable=True, out_dir=folder)
+    elif cfg.default_scope == 'mmseg':
+        hook.draw = True
+        cfg.visualizer.save_dir = folder
+    else:
+        hook.update(draw=True, test_out_dir=folder)
 
 
 def _dump(cfg: Config, file: str) -> None:

@@ -11,8 +11,7 @@ from eva_mm.checkpoint import load_model, read_checkpoint
 from eva_mm.checkpoint.convert import unwrap
 
 
-def _load_as_it_is(model: nn.Module, checkpoint: str) -> str:
-    weights = unwrap(read_checkpoint(checkpoint))
+def _load_as_it_is(model: nn.Module, weights: dict, checkpoint: str) -> str:
     result = model.load_state_dict(weights, strict=False)
     if result.missing_keys or result.unexpected_keys:
         raise UserError(
@@ -34,8 +33,11 @@ def load_weights(model: nn.Module, checkpoint: str) -> None:
         ValueError: It is no checkpoint, an unsafe one, or one of another model.
     """
     model = model.module if is_model_wrapper(model) else model
+    weights, own = unwrap(read_checkpoint(checkpoint)), model.state_dict()
     task = getattr(getattr(model, 'backbone', model), 'checkpoint_task', None)
-    report = load_model(model, checkpoint, task) if task else _load_as_it_is(model, checkpoint)
+    # a plain EVA backbone may stand in the model of another task: its own checkpoints need no conversion
+    fits = weights.keys() == own.keys() and all(weights[name].shape == own[name].shape for name in own)
+    report = load_model(model, checkpoint, task) if task and not fits else _load_as_it_is(model, weights, checkpoint)
     print_log(str(report), logger='current')
 
 

@@ -3,6 +3,7 @@
 import os
 import pickle
 import zipfile
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -29,11 +30,20 @@ def _local_file(source: str | os.PathLike) -> Path:
     return copy
 
 
+def _torch_load(path: Path) -> Any:
+    # a file of the old, not zipped kind cannot be mapped
+    return torch.load(path, mmap=zipfile.is_zipfile(path), map_location='cpu', weights_only=True)
+
+
 def _unpickle(path: Path) -> Any:
-    options = dict(map_location='cpu', weights_only=True)
     try:
-        # a file of the old, not zipped kind cannot be mapped
-        return torch.load(path, mmap=zipfile.is_zipfile(path), **options)
+        return _torch_load(path)
+    except pickle.UnpicklingError:
+        # A checkpoint of mmengine's runner holds a little more than tensors. What that is gets allow-listed when the
+        # module that reads it is imported, which a script that only builds a backbone has not done.
+        import_module('mmengine.runner.checkpoint')
+    try:
+        return _torch_load(path)
     except pickle.UnpicklingError as error:
         if 'weights_only' in str(error).lower() or 'Unsupported global' in str(error):
             raise ValueError(

@@ -231,6 +231,4 @@ def inspect_segmentation(root: str | Path) -> SegInspection:
     absent = [name for index, name in enumerate(classes) if index not in seen]
     if absent:
         remarks.append(f'{len(absent)} classes occur nowhere, for instance {absent[0]!r}.')
-    return SegInspection(
-        root.resolve(), classes, palette, reduce_zero_label, suffixes.pop(), train, val, remarks
-    )
+    return SegInspection(root.resolve(), classes, palette, reduce_zero_label, suffixes.pop(), train, val, remarks)

@@ -191,9 +191,7 @@ class Extractor(DeformableCrossAttention):
         drop_path: Stochastic depth of the feed-forward net.
     """
 
-    def __init__(
-        self, dims: int, num_heads: int, *, ffn_ratio: float = 0.25, drop_path: float = 0.0, **kwargs
-    ) -> None:
+    def __init__(self, dims: int, num_heads: int, *, ffn_ratio: float = 0.25, drop_path: float = 0.0, **kwargs) -> None:
         super().__init__(dims, num_heads, num_levels=1, **kwargs)
         self.ffn = ConvFFN(dims, int(dims * ffn_ratio))
         self.ffn_norm = LayerNorm(dims)

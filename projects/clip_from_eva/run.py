@@ -8,6 +8,7 @@ Writes table.md, curves.png and result.json to --out. Running it again goes on w
 
 import argparse
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -28,12 +29,14 @@ SPIKE_SIGMAS, SPIKE_WINDOW = 4.0, 20
 
 def count_spikes(losses: list[float], sigmas: float = SPIKE_SIGMAS, window: int = SPIKE_WINDOW) -> int:
     """How often a loss jumps out of those before it; a loss that is no number is a spike, too."""
-    spikes = 0
-    for index in range(window, len(losses)):
-        before = losses[index - window : index]
-        limit = statistics.mean(before) + sigmas * statistics.pstdev(before)
-        # also true for nan
-        spikes += not losses[index] <= limit
+    spikes, before = 0, []
+    for loss in losses:
+        if not math.isfinite(loss):
+            spikes += 1
+            continue
+        if len(before) == window:
+            spikes += loss > statistics.mean(before) + sigmas * statistics.pstdev(before)
+        before = [*before, loss][-window:]
     return spikes
 
 

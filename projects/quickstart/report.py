@@ -73,12 +73,14 @@ def write_report(root: Path, tasks: list[Task], summary: dict, *, data: Path, te
     ]
     for task in tasks:
         runs = {init: root / task.name / init for init in ('mim', 'scratch')}
-        draw = import_module(f'pictures.{task.name}').draw
+        draw = import_module(f'pictures.{task.pictures or task.name}').draw
+        own = pictures / task.name
+        own.mkdir(exist_ok=True)
         parts += [
             f'<h2>{html.escape(task.title)}</h2>',
-            *(_picture(file, text) for file, text in draw(runs, pictures)),
+            *(_picture(file, text) for file, text in draw(runs, own)),
             _picture(
-                draw_curves(runs, task.metric, task.metric_title, pictures / f'{task.name}_curve.png'),
+                draw_curves(runs, task.metric, task.metric_title, own / 'curve.png'),
                 f'{task.metric_title} on the validation set during training.',
             ),
             f'<p class="note"><code>python tools/train.py {task.config}</code></p>',

@@ -1,5 +1,8 @@
 import os
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,6 +11,8 @@ from torch import nn
 
 from eva_mm.checkpoint import load_model, load_pretrained, read_checkpoint
 from eva_mm.models.backbones import EVAPretrainViT, EVAViT
+
+ROOT = Path(__file__).parents[2]
 
 
 class Bomb:
@@ -45,6 +50,16 @@ def test_code_in_a_pickle_is_refused_and_not_run(tmp_path, monkeypatch, zipped):
     with pytest.raises(ValueError, match='plain.pkl is refused'):
         read_checkpoint('plain.pkl')
     assert not os.path.exists('should-not-exist')
+
+
+def test_a_checkpoint_of_a_runner_is_read_by_a_script_that_imports_no_runner(tmp_path):
+    from mmengine.logging import HistoryBuffer
+
+    path = tmp_path / 'epoch_1.pth'
+    torch.save({'state_dict': {'a': torch.ones(2)}, 'message_hub': {'log': HistoryBuffer([1.0], [1])}}, path)
+    script = f"from eva_mm.checkpoint import read_checkpoint as r; print(r({str(path)!r})['state_dict']['a'].sum())"
+    done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.endswith('tensor(2.)\n'), done.stderr
 
 
 def test_unreadable_files(mim_file, tmp_path):

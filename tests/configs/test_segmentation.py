@@ -10,15 +10,15 @@ from mmengine.registry import PARAM_SCHEDULERS, init_default_scope
 from torch import nn
 
 FOLDER = Path(__file__).parents[2] / 'configs' / 'segmentation'
-ADE = 'mask2former_eva-g-p16-adapter_64xb1-20k_ade20k-896px.py'
+ADE = 'mask2former_eva-g-p16-adapter_ade20k-896px.py'
 # the numbers of parameters that the published logs list; iterations, warm-up, rate, decay, batch over all GPUs
 RELEASED = {
-    'mask2former_eva-g-p16-adapter_32xb1-60k_coco-stuff164k-896px.py': (1280654636, 60000, 1500, 1.5e-5, 0.95, 32),
-    'mask2former_eva-g-p16-adapter-relpos_16xb2-80k_coco-stuff164k-896px.py': (
+    'mask2former_eva-g-p16-adapter_coco-stuff164k-896px.py': (1280654636, 60000, 1500, 1.5e-5, 0.95, 32),
+    'mask2former_eva-g-p16-adapter-relpos_coco-stuff164k-896px.py': (
         1305451308, 80000, 1500, 1e-5, 0.95, 32
     ),
     ADE: (1280633111, 20000, 500, 2.5e-5, 0.95, 64),
-    'mask2former_eva-g-p16-adapter-relpos_16xb2-40k_ade20k-896px.py': (1305429783, 40000, 1500, 1e-5, 0.9, 32),
+    'mask2former_eva-g-p16-adapter-relpos_ade20k-896px.py': (1305429783, 40000, 1500, 1e-5, 0.9, 32),
 }  # fmt: skip
 
 
@@ -108,14 +108,14 @@ def test_one_option_corrects_the_learning_rates(monkeypatch):
 
 
 def test_unpublished_sizes_have_the_corrected_rates():
-    for name in ('mask2former_eva-b-p16-adapter_1xb4-80k', 'mask2former_eva-l-p16-adapter_1xb2-80k'):
+    for name in ('mask2former_eva-b-p16-adapter', 'mask2former_eva-l-p16-adapter'):
         rates = _rates(_config(f'{name}_ade20k-512px.py'))
         assert rates['decode_head.query_embed.weight'][0] == 1
         assert rates['backbone.pos_embed'][1] == 0
 
 
 def test_linear_config_trains_one_linear_map():
-    model = _model(_config('linear_eva-g-p16_8xb2-40k_ade20k-512px.py'))
+    model = _model(_config('linear_eva-g-p16_ade20k-512px.py'))
     trainable = {name.split('.')[0] for name, p in model.named_parameters() if p.requires_grad}
     assert trainable == {'decode_head'}
     assert not [module for module in model.decode_head.modules() if isinstance(module, (nn.ReLU, nn.GELU))]

@@ -9,7 +9,7 @@ from PIL import Image
 from eva_mm.datasets.inspect_segmentation import distinct_colours, inspect_segmentation
 
 SEGMENTATION = Path(__file__).parents[2] / 'configs' / 'segmentation'
-CONFIG = SEGMENTATION / 'mask2former_eva-b-p16-adapter_1xb4-80k_ade20k-512px.py'
+CONFIG = SEGMENTATION / 'mask2former_eva-b-p16-adapter_ade20k-512px.py'
 
 
 def _write(root, name, mask, mode=None, suffix='.jpg'):

@@ -3,8 +3,8 @@
     python tools/analysis_tools/zero_shot_table.py eva_clip_psz14.pt --out work_dirs/zero-shot
 
 Runs tools/test.py with configs/clip/zero-shot_*.py, one after the other; a set that is done is not run again. Writes
-one json file for each set, and table.md. The average is that of all 12 numbers (75.7 in table 10 of the paper), the gap is
-ImageNet-1K minus the mean of ImageNet-1K, V2, A, R, Sketch and ObjectNet.
+one json file for each set, and table.md. The average is that of all 12 numbers (75.7 in table 10 of the paper), the gap
+is ImageNet-1K minus the mean of ImageNet-1K, V2, A, R, Sketch and ObjectNet.
 """
 
 import argparse

@@ -57,4 +57,5 @@ pipelines = dict(
 
 # Ours: the release's test-time augmentation is not public. tools/test.py --tta; masks are averaged over all views.
 tta_pipeline = augmented((1024, 1280, 1536), True)
+boxes_tta_pipeline = augmented((1024, 1280, 1536), False)
 tta_model = dict(type='eva_mm.MaskTTAModel')

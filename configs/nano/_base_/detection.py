@@ -36,13 +36,23 @@ small_train_pipeline = [
     dict(type='FilterAnnotations', min_gt_bbox_wh=(1e-2, 1e-2)),
     dict(type='PackDetInputs'),
 ]
+small_meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip', 'flip_direction')
 small_test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(side, side), keep_ratio=True),
     dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+    dict(type='PackDetInputs', meta_keys=small_meta_keys),
+]
+small_tta_pipeline = [
+    dict(type='LoadImageFromFile'),
     dict(
-        type='PackDetInputs',
-        meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip', 'flip_direction')),
+        type='TestTimeAug',
+        transforms=[
+            [dict(type='Resize', scale=(view, view), keep_ratio=True) for view in (96, 112)],
+            [dict(type='RandomFlip', prob=0.0)],
+            [dict(type='LoadAnnotations', with_bbox=True, with_mask=True)],
+            [dict(type='PackDetInputs', meta_keys=small_meta_keys)],
+        ]),
 ]
 small_optim = dict(
     _delete_=True,

@@ -1,8 +1,7 @@
-"""Multi-scale deformable attention (Zhu et al., arXiv 2010.04159) in plain torch, all levels at once.
+"""Multi-scale deformable attention (Zhu et al., arXiv 2010.04159) in plain torch, level by level.
 
-Every sampled point is a weighted sum of the four tokens around it, and every output a weighted sum of points. So each
-head of each query is a *bag* of 4 * levels * points tokens with weights, and ``embedding_bag`` sums it without ever
-holding the sampled values. Queries are taken in parts and the backward pass recomputes, which bounds the memory.
+``grid_sample`` reads the points. Queries are taken in parts and the backward pass recomputes, which bounds the memory:
+sampled values are held for one part at a time.
 
 Shapes: value (b, tokens, heads, width), the levels one after another; spatial_shapes (levels, 2), height and width;
 level_start_index (levels,); sampling_locations (b, queries, heads, levels, points, 2), x and y as fractions of their
@@ -21,7 +20,8 @@ from .precision import widen
 
 __all__ = ['ms_deform_attn_backward', 'ms_deform_attn_forward', 'multi_scale_deformable_attention']
 
-TOKENS_AT_ONCE = 2**20  # so many members of bags are held together, at about 100 bytes each
+TOKENS_AT_ONCE = 2**20  # so many corners of sampled points are held together
+TOKENS_TO_KEEP = 2**19  # so few are not worth computing twice
 
 
 def ms_deform_attn_forward(
@@ -77,6 +77,9 @@ def multi_scale_deformable_attention(
     """Deformable attention with gradients, in place of mmcv's ``multi_scale_deformable_attn_pytorch``."""
     shapes = torch.as_tensor(value_spatial_shapes, device=value.device)
     start = shapes.prod(1).cumsum(0) - shapes.prod(1)
+    if 4 * sampling_locations[..., 0].numel() <= TOKENS_TO_KEEP:
+        wide = _attend(widen(value), shapes, start, widen(sampling_locations), widen(attention_weights))
+        return wide.to(value.dtype)
     return _Attention.apply(value, shapes, start, sampling_locations, attention_weights)
 
 
@@ -108,35 +111,15 @@ def _attend(
     value: Tensor, spatial_shapes: Tensor, level_start_index: Tensor, locations: Tensor, weights: Tensor
 ) -> Tensor:
     """Attended values (b, queries, heads * width) of some queries, in differentiable torch."""
-    batch, tokens, heads, width = value.shape
-    index, share = _corners(spatial_shapes, level_start_index, locations)
-    # Row of a token in the table of all tokens of all heads and images; int32 halves the memory of the bags.
-    image = torch.arange(batch, device=value.device, dtype=torch.int32) * (tokens * heads)
-    head = torch.arange(heads, device=value.device, dtype=torch.int32)
-    row = index * heads + (image[:, None] + head)[:, None, :, None, None, None, None]
-    share = share * weights[..., None, None]
-    members = share[0, 0, 0].numel()
-    bags = F.embedding_bag(
-        row.reshape(-1, members),
-        value.reshape(-1, width),
-        mode='sum',
-        per_sample_weights=share.reshape(-1, members),
-    )
-    return bags.view(batch, -1, heads * width)
-
-
-def _corners(spatial_shapes: Tensor, level_start_index: Tensor, locations: Tensor) -> tuple[Tensor, Tensor]:
-    """The tokens around each location and their bilinear shares, (b, queries, heads, levels, points, 2, 2) each.
-
-    Outside its level a location meets zeros.
-    """
-    size = spatial_shapes.flip(1).int()[:, None]  # (levels, 1, 2): width, height
-    place = (locations * size - 0.5).clamp(min=-1).minimum(size.to(locations))
-    first = place.detach().floor()
-    past = place - first
-    pixel = torch.stack([first, first + 1], dim=-1).int()  # (..., x or y, before or after)
-    exists = (pixel >= 0) & (pixel < size[..., None])
-    share_x, share_y = (torch.stack([1 - past, past], dim=-1) * exists).unbind(-2)
-    x, y = pixel.clamp(min=0).minimum(size[..., None] - 1).unbind(-2)
-    token = level_start_index.int()[:, None, None, None] + y[..., None] * size[..., :1, None] + x[..., None, :]
-    return token, share_y[..., None] * share_x[..., None, :]
+    batch, _, heads, width = value.shape
+    maps = value.permute(0, 2, 3, 1).flatten(0, 1)
+    # grid_sample counts from -1 to 1 and has zeros outside, as the kernel
+    places = (2 * locations - 1).transpose(1, 2).flatten(0, 1)
+    weights = weights.transpose(1, 2).flatten(0, 1)[:, None]
+    total = value.new_zeros(batch * heads, width, locations.size(1))
+    starts = level_start_index.tolist()
+    for level, ((rows, columns), first) in enumerate(zip(spatial_shapes.tolist(), starts)):
+        image = maps[..., first : first + rows * columns].unflatten(2, (rows, columns))
+        points = F.grid_sample(image, places[:, :, level], align_corners=False)
+        total = total + (points * weights[..., level, :]).sum(-1)
+    return total.view(batch, heads * width, -1).transpose(1, 2)

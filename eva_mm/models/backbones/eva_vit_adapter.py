@@ -1,6 +1,6 @@
 """EVA with a ViT-Adapter: four maps of strides 4 to 32 for segmentation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -25,12 +25,12 @@ NORMS = {'BN': nn.BatchNorm2d, 'SyncBN': nn.SyncBatchNorm}
 PATCH_SIZE = 16
 
 
-def _norm(norm_cfg: dict):
+def _norm(norm_cfg: dict) -> Callable[[int], nn.Module]:
     options = dict(norm_cfg)
-    kind = options.pop('type', None)
+    kind, trained = options.pop('type', None), options.pop('requires_grad', True)
     if kind not in NORMS:
         raise ValueError(f'norm_cfg={norm_cfg} is unknown: give dict(type=...) with one of {", ".join(NORMS)}.')
-    return lambda channels: NORMS[kind](channels, **options)
+    return lambda channels: NORMS[kind](channels, **options).requires_grad_(trained)
 
 
 @MODELS.register_module()
@@ -53,7 +53,8 @@ class EVAViTAdapter(EVAViT):
         deform_ratio: Channels of its values as a part of ``embed_dims``.
         cffn_ratio: Hidden channels of the extractors' feed-forward nets as a part of ``embed_dims``.
         drop_path_rate: Stochastic depth: of the blocks growing linearly, of the extractors constant.
-        norm_cfg: ``dict(type='SyncBN')`` (released) or ``dict(type='BN')``, with further arguments of the layer.
+        norm_cfg: ``dict(type='SyncBN')`` (released, ``None``) or ``dict(type='BN')``, with further arguments of the
+            layer.
         with_cp: Activation checkpointing of blocks, injectors and extractors.
         kwargs: As for :class:`EVAViT`.
 
@@ -75,7 +76,7 @@ class EVAViTAdapter(EVAViT):
         deform_ratio: float = 0.5,
         cffn_ratio: float = 0.25,
         drop_path_rate: float = 0.0,
-        norm_cfg: dict = dict(type='SyncBN'),  # noqa: B006, read only
+        norm_cfg: dict | None = None,
         with_cp: bool = False,
         **kwargs,
     ) -> None:
@@ -89,7 +90,7 @@ class EVAViTAdapter(EVAViT):
             kwargs['attention'] = self._biased_attention(arch, img_size, kwargs)
         super().__init__(arch, img_size, **kwargs)
         self.groups = self._resolve_groups(interaction_indexes)
-        dims, norm = self.embed_dims, _norm(norm_cfg)
+        dims, norm = self.embed_dims, _norm(norm_cfg or dict(type='SyncBN'))
         shared = dict(
             num_heads=deform_num_heads, num_points=deform_num_points, value_ratio=deform_ratio, with_cp=with_cp
         )
@@ -110,15 +111,15 @@ class EVAViTAdapter(EVAViT):
         self._freeze()
 
     @staticmethod
-    def _biased_attention(arch, img_size, kwargs):
+    def _biased_attention(arch: str | dict, img_size: int | Sequence[int], kwargs: dict) -> Callable[[int], Attention]:
         """The ``attention`` seam: block index to an attention with its own BEiT bias."""
-        size, heads = resolve_arch(arch), resolve_arch(arch)['num_heads']
+        sizes = resolve_arch(arch)
         sides = (img_size, img_size) if isinstance(img_size, int) else img_size
         return lambda index: Attention(
-            size['embed_dims'],
-            heads,
+            sizes['embed_dims'],
+            sizes['num_heads'],
             qkv_bias=kwargs.get('qkv_bias', 'qv'),
-            relative_position=RelativePositionBias(heads, tuple(side // PATCH_SIZE for side in sides)),
+            relative_position=RelativePositionBias(sizes['num_heads'], tuple(side // PATCH_SIZE for side in sides)),
             fp32=kwargs.get('attn_fp32', False),
             proj_drop=kwargs.get('drop_rate', 0.0),
         )

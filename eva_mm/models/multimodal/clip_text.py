@@ -52,7 +52,8 @@ class CLIPTextTower(TextTransformer):
             layers=layers,
             output_dim=embed_dim,
         )
-        self.logit_scale = nn.Parameter(torch.tensor(INIT_LOGIT_SCALE))
+        # a scalar in every checkpoint, but DeepSpeed cannot broadcast parameters without dimensions
+        self.logit_scale = nn.Parameter(torch.full((1,), INIT_LOGIT_SCALE))
         self.set_grad_checkpointing(with_cp)
         self._tokenizer = SimpleTokenizer(context_length=context_length)
         self.init_cfg = init_cfg
@@ -61,6 +62,16 @@ class CLIPTextTower(TextTransformer):
         """Load what ``init_cfg`` names; the random start is open_clip's and was made when the tower was built."""
         if self.init_cfg:
             print_log(load_text_tower(self, self.init_cfg['checkpoint']), logger='current')
+
+    def _save_to_state_dict(self, destination: dict, prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        destination[f'{prefix}logit_scale'] = destination[f'{prefix}logit_scale'].reshape(())
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
+        name = f'{prefix}logit_scale'
+        if name in state_dict:
+            state_dict[name] = state_dict[name].reshape(1)
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
         """Texts to token indices (B, L) on the device of the tower, padded with 0."""

@@ -145,7 +145,7 @@ class EVACLIP(BaseModel):
         if mode == 'loss':
             self.text.clamp_logit_scale()
         tokens = tokens if isinstance(tokens, Tensor) else torch.stack(tuple(tokens))
-        scale = _full_precision(self.text.logit_scale).exp()
+        scale = _full_precision(self.text.logit_scale).exp().squeeze()
         features = self.encode_image(inputs), self.encode_text(tokens), scale
         if mode == 'tensor':
             return features

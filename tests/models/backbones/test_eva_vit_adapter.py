@@ -2,6 +2,8 @@ import pytest
 import torch
 
 from eva_mm.checkpoint import convert_state_dict
+from eva_mm.layers import resize_position_embedding
+from eva_mm.models.backbones import EVAPretrainViT
 from eva_mm.models.backbones.eva_vit_adapter import EVAViTAdapter
 from eva_mm.registry import MODELS
 
@@ -138,6 +140,27 @@ def test_the_adapter_has_the_last_depth():
         depth, depths = model.get_layer_depth(f'backbone.{name}', 'backbone.')
         trunk = name.startswith('blocks.') or name.split('.')[0] in ('cls_token', 'pos_embed', 'patch_embed')
         assert (depth == depths - 1) is not trunk, name
+
+
+def test_mim_weights_of_patch_14_start_the_trunk(tmp_path):
+    pretrained = EVAPretrainViT(arch=ARCH, img_size=42)
+    pretrained.init_weights()
+    file = tmp_path / 'mim.pth'
+    torch.save({'state_dict': {f'backbone.{k}': v for k, v in pretrained.state_dict().items()}}, file)
+    model = EVAViTAdapter(**SMALL, init_cfg=dict(type='Pretrained', checkpoint=str(file)))
+    model.init_weights()
+    assert torch.equal(model.blocks[3].mlp.fc1.weight, pretrained.blocks[3].mlp.fc1.weight)
+    assert model.patch_embed.proj.weight.shape[-1] == 16
+    expected = resize_position_embedding(pretrained.pos_embed, (3, 3), (2, 2))
+    torch.testing.assert_close(model.pos_embed, expected)
+    assert model.interactions[0].injector.gamma.abs().max() == 0
+
+
+def test_norms_can_be_frozen():
+    model = EVAViTAdapter(**SMALL, norm_cfg=dict(type='BN', requires_grad=False, momentum=0.01))
+    assert isinstance(model.norm1, torch.nn.BatchNorm2d) and model.norm1.momentum == 0.01
+    assert not model.norm1.weight.requires_grad and not model.spm.stem[1].bias.requires_grad
+    assert isinstance(EVAViTAdapter(**SMALL).norm1, torch.nn.SyncBatchNorm)
 
 
 def test_is_imported_by_its_registered_name():

@@ -1,12 +1,13 @@
+import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[3]
-sys.path.insert(0, str(ROOT / 'tools' / 'analysis_tools'))
-import zero_shot_table  # noqa: E402
+_spec = importlib.util.spec_from_file_location('zst', ROOT / 'tools' / 'analysis_tools' / 'zero_shot_table.py')
+zero_shot_table = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(zero_shot_table)
 
 # release, clip/README.md; CIFAR-10 made up
 PUBLISHED = {

@@ -1,13 +1,13 @@
 """Frozen EVA-g under a linear classifier of each patch on ADE20K: what the features alone can tell apart.
 
-    bash tools/dist_train.sh configs/segmentation/linear_eva-g-p16_8xb2-40k_ade20k-512px.py 8
-    bash tools/dist_test.sh configs/segmentation/linear_eva-g-p16_8xb2-40k_ade20k-512px.py CHECKPOINT 8
+    bash tools/dist_train.sh configs/segmentation/linear_eva-g-p16_ade20k-512px.py 8
+    bash tools/dist_test.sh configs/segmentation/linear_eva-g-p16_ade20k-512px.py CHECKPOINT 8
 
 Not published: there is no metric to expect. Two 1 x 1 convolutions with a batch normalisation and no activation between
 them are one linear map of standardised features.
 """
 
-_base_ = ['upernet_eva-b-p16_1xb4-80k_ade20k-512px.py']
+_base_ = ['upernet_eva-b-p16_ade20k-512px.py']
 
 model = dict(
     backbone=dict(

@@ -1,9 +1,9 @@
 """EVA-g with relative position bias, layer scale and nine decoder layers on ADE20K, from COCO-Stuff.
 
-    bash tools/dist_train.sh configs/segmentation/mask2former_eva-g-p16-adapter-relpos_16xb2-40k_ade20k-896px.py 8   # on each of 2 nodes
-    bash tools/dist_test.sh configs/segmentation/mask2former_eva-g-p16-adapter-relpos_16xb2-40k_ade20k-896px.py \
+    bash tools/dist_train.sh configs/segmentation/mask2former_eva-g-p16-adapter-relpos_ade20k-896px.py 8   # on each of 2 nodes
+    bash tools/dist_test.sh configs/segmentation/mask2former_eva-g-p16-adapter-relpos_ade20k-896px.py \
         checkpoints/eva_sem_seg_mask2former_ade_relpos_layerscale_9dec_ss61p5_ms62p3.pth 8
-    bash tools/dist_test.sh configs/segmentation/mask2former_eva-g-p16-adapter-relpos_16xb2-40k_ade20k-896px.py \
+    bash tools/dist_test.sh configs/segmentation/mask2former_eva-g-p16-adapter-relpos_ade20k-896px.py \
         checkpoints/eva_sem_seg_mask2former_ade_relpos_layerscale_9dec_ss61p5_ms62p3.pth 8 --tta
 
 Published: 16 A100-80GB; mIoU 61.54 single-scale, 62.31 with seven scales and mirroring (61.5 and 62.3 in the paper) at
@@ -13,7 +13,7 @@ from the average of several checkpoints of the COCO-Stuff run (tools/misc/averag
 published, so this starts from the published file.
 """
 
-_base_ = ['mask2former_eva-g-p16-adapter_64xb1-20k_ade20k-896px.py']
+_base_ = ['mask2former_eva-g-p16-adapter_ade20k-896px.py']
 
 load_from = 'checkpoints/eva_sem_seg_mask2former_cocostuff_relpos_layerscale_9dec_53p2.pth'
 model = dict(

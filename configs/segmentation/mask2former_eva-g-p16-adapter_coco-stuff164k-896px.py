@@ -1,7 +1,7 @@
 """EVA-g with ViT-Adapter and Mask2Former on COCO-Stuff-164K.
 
-    bash tools/dist_train.sh configs/segmentation/mask2former_eva-g-p16-adapter_32xb1-60k_coco-stuff164k-896px.py 8   # on each of 4 nodes
-    bash tools/dist_test.sh configs/segmentation/mask2former_eva-g-p16-adapter_32xb1-60k_coco-stuff164k-896px.py \
+    bash tools/dist_train.sh configs/segmentation/mask2former_eva-g-p16-adapter_coco-stuff164k-896px.py 8   # on each of 4 nodes
+    bash tools/dist_test.sh configs/segmentation/mask2former_eva-g-p16-adapter_coco-stuff164k-896px.py \
         checkpoints/eva_sem_seg_mask2former_cocostuff_53p4.pth 8
 
 Published: 32 A100-40GB; single-scale mIoU 53.36 (53.4 in the paper) at 60k iterations; total training loss 150.27 first,

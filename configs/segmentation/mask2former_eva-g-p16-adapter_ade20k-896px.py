@@ -1,9 +1,9 @@
 """EVA-g with ViT-Adapter and Mask2Former on ADE20K, from COCO-Stuff.
 
-    bash tools/dist_train.sh configs/segmentation/mask2former_eva-g-p16-adapter_64xb1-20k_ade20k-896px.py 8   # on each of 8 nodes
-    bash tools/dist_test.sh configs/segmentation/mask2former_eva-g-p16-adapter_64xb1-20k_ade20k-896px.py \
+    bash tools/dist_train.sh configs/segmentation/mask2former_eva-g-p16-adapter_ade20k-896px.py 8   # on each of 8 nodes
+    bash tools/dist_test.sh configs/segmentation/mask2former_eva-g-p16-adapter_ade20k-896px.py \
         checkpoints/eva_sem_seg_mask2former_ade_ss61p5_ms62p3.pth 8
-    bash tools/dist_test.sh configs/segmentation/mask2former_eva-g-p16-adapter_64xb1-20k_ade20k-896px.py \
+    bash tools/dist_test.sh configs/segmentation/mask2former_eva-g-p16-adapter_ade20k-896px.py \
         checkpoints/eva_sem_seg_mask2former_ade_ss61p5_ms62p3.pth 8 --tta
 
 Published: 64 GPUs; mIoU 61.47 single-scale, 62.25 with seven scales and mirroring (61.5 and 62.3 in the paper) at 20k

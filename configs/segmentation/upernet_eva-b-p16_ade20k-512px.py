@@ -1,7 +1,7 @@
 """EVA-B, plain, with UPerNet on ADE20K: the baseline without a ViT-Adapter, for one GPU of 24 GB.
 
-    python tools/train.py configs/segmentation/upernet_eva-b-p16_1xb4-80k_ade20k-512px.py
-    python tools/test.py configs/segmentation/upernet_eva-b-p16_1xb4-80k_ade20k-512px.py CHECKPOINT
+    python tools/train.py configs/segmentation/upernet_eva-b-p16_ade20k-512px.py
+    python tools/test.py configs/segmentation/upernet_eva-b-p16_ade20k-512px.py CHECKPOINT
 
 Not published: there is no metric to expect. The pyramid is that of BEiTBaseline in the release, which mmseg has as
 Feature2Pyramid; head, losses and pipeline are mmseg's, rates are untuned starting points.
