@@ -10,6 +10,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file, or a DeepSpeed checkpoint folder')
+    parser.add_argument('--data-root', help='your own data in the format of the task, with its own classes')
     parser.add_argument('--work-dir', help='where logs and metrics go (default: work_dirs/<config name>)')
     parser.add_argument('--out', help='write the metrics to this json file')
     parser.add_argument('--dump', help='write all predictions to this pickle file')

@@ -9,6 +9,7 @@ def parse_args() -> argparse.Namespace:
         description='Train any task from its config, for instance configs/nano/pretrain.py.'
     )
     parser.add_argument('config', help='config file')
+    parser.add_argument('--data-root', help='your own data in the format of the task, with its own classes')
     parser.add_argument('--work-dir', help='where logs and checkpoints go (default: work_dirs/<config name>)')
     parser.add_argument(
         '--resume',

@@ -1,7 +1,8 @@
 """Nano EVA: the ImageNet-1K fine-tuning of EVA-g shrunk to 200 labelled images and half a minute on two CPU cores.
 
     python tools/train.py configs/nano/classification.py
-    python tools/train.py configs/nano/classification.py --cfg-options model.backbone.init_cfg=None   # from scratch
+    python tools/train.py configs/nano/classification.py \
+        --cfg-options model.backbone.init_cfg=None model.backbone.patch_grad_scale=1.0   # from scratch
 
 Starts from configs/nano/pretrain.py. Only sizes, data, the strength of regularisation and the schedule differ from the
 parent, and fp16 DeepSpeed becomes plain fp32.
@@ -24,14 +25,14 @@ data = dict(
     data_root='data/nano/imagenet',
     metainfo=dict(classes=('zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine')))
 train_dataloader = dict(
-    batch_size=50,
+    batch_size=20,
     num_workers=1,
     dataset=dict(ann_file='meta/train_few.txt', data_prefix='train', pipeline=train_pipeline, **data))
 val_dataloader = dict(batch_size=125, num_workers=1, dataset=dict(pipeline=test_pipeline, **data))
 test_dataloader = val_dataloader
 
 strategy = None
-optim_wrapper = dict(type='OptimWrapper', optimizer=dict(lr=1e-3))
+optim_wrapper = dict(type='OptimWrapper', optimizer=dict(lr=2e-3))
 param_scheduler = dict(warmup_epochs=3)
 custom_hooks = [dict(type='eva_mm.FP32EMAHook', momentum=2e-2)]
 train_cfg = dict(max_epochs=30, val_interval=10)

@@ -33,7 +33,7 @@ test_dataloader = val_dataloader
 optim_wrapper = dict(
     _delete_=True,
     type='OptimWrapper',
-    optimizer=dict(type='eva_mm.LARS', lr=10.0, momentum=0.9, weight_decay=0.0))
+    optimizer=dict(type='eva_mm.LARS', lr=20.0, momentum=0.9, weight_decay=0.0))
 param_scheduler = dict(warmup_epochs=2)
 train_cfg = dict(max_epochs=30, val_interval=10)
 default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=30, max_keep_ckpts=1))

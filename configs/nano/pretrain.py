@@ -18,7 +18,7 @@ model = dict(
     target_generator=dict(model='local-dir:work_dirs/quickstart/clip', pretrained=None))
 
 train_dataloader = dict(
-    batch_size=128,
+    batch_size=64,
     num_workers=1,
     dataset=dict(
         data_root='data/nano/unlabelled',

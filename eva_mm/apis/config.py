@@ -7,6 +7,7 @@ from pathlib import Path
 from mmengine.config import Config, ConfigDict
 
 from eva_mm.apis.errors import UserError
+from eva_mm.apis.own_data import use_data_root
 
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
@@ -74,7 +75,7 @@ def load_config(path: str, args: Namespace | None = None) -> Config:
 
     Args:
         path: Config file of any host with EVA in it.
-        args: May have ``cfg_options`` (dict), ``work_dir``.
+        args: May have ``cfg_options`` (dict), ``work_dir`` and ``data_root``.
 
     Returns:
         The config, with ``work_dir`` set: the option, the config's own, or ``work_dirs/<name of the file>``.
@@ -89,6 +90,9 @@ def load_config(path: str, args: Namespace | None = None) -> Config:
     cfg = Config.fromfile(path)
     options = getattr(args, 'cfg_options', None) or {}
     _reject_unknown_keys(cfg, options)
+    data_root = getattr(args, 'data_root', None)
+    if data_root:
+        print(f'{data_root}: {use_data_root(cfg, data_root)}', flush=True)
     cfg.merge_from_dict(options)
     work_dir = getattr(args, 'work_dir', None)
     if work_dir:

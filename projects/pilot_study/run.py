@@ -84,13 +84,15 @@ def last_metric(folder: Path) -> float:
 
 def fine_tune(target: str, args: argparse.Namespace) -> list[float]:
     """Top-1 of every seed."""
-    start = 'model.backbone.init_cfg=None'
-    if target != 'scratch':
-        start = f'model.backbone.init_cfg.checkpoint={pretrain(target, args)}'
+    if target == 'scratch':
+        # the release freezes the patch embedding in fine-tuning; from scratch it has to learn
+        start = ('model.backbone.init_cfg=None', 'model.backbone.patch_grad_scale=1.0')
+    else:
+        start = (f'model.backbone.init_cfg.checkpoint={pretrain(target, args)}',)
     values = []
     for seed in range(args.seeds):
         folder = args.out / f'{target}-finetune-{seed}'
-        train('configs/nano/classification.py', folder, seed, start)
+        train('configs/nano/classification.py', folder, seed, *start)
         values.append(last_metric(folder))
     return values
 

@@ -6,7 +6,7 @@ import random
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -16,35 +16,24 @@ from mmengine.logging import print_log
 from PIL import Image
 from torch.utils.data import IterableDataset, get_worker_info
 
-
-class Place(NamedTuple):
-    """How far a stream has been read; whole numbers only, so that it fits in a tensor.
-
-    Attributes:
-        stream: Which stream.
-        num_streams: Of how many.
-        epoch: Its pass over its shards.
-        shard: Position, in the order of this epoch, of the shard in which the current block begins.
-        offset: Samples of that shard before the block.
-        index: Samples of the shuffled block that are done.
-        delivered: Samples given out since the start.
-        skipped: Samples that could not be read since the start.
-    """
-
-    stream: int
-    num_streams: int
-    epoch: int = 0
-    shard: int = 0
-    offset: int = 0
-    index: int = 0
-    delivered: int = 0
-    skipped: int = 0
+from eva_mm.datasets.image_text.places import Place, Reader, deal_out
 
 
 def decode_image(content: bytes) -> np.ndarray:
     """An encoded image as BGR, uint8, (H, W, 3), as OpenMMLab's transforms expect."""
     with Image.open(io.BytesIO(content)) as image:
         return np.ascontiguousarray(np.asarray(image.convert('RGB'))[..., ::-1])
+
+
+def unpack(raw: dict) -> dict | None:
+    """A raw sample as transforms expect it, or ``None`` if it cannot be read."""
+    try:
+        image, text = decode_image(raw['image']), raw['text']
+    # what broken files raise differs from format to format
+    except Exception as error:
+        print_log(f'Sample {raw.get("key")!r} is skipped: {error!r}.', logger='current', level=logging.WARNING)
+        return None
+    return dict(img=image, text=text, key=raw['key'], img_shape=image.shape[:2], ori_shape=image.shape[:2])
 
 
 class ImageTextStream(IterableDataset):
@@ -112,45 +101,19 @@ class ImageTextStream(IterableDataset):
         return self.epoch_size // self.world_size
 
     def __iter__(self) -> Iterator[dict]:
-        worker = get_worker_info()
-        index, num_workers = (worker.id, worker.num_workers) if worker else (0, 1)
-        num_streams = self.num_streams or self.world_size * num_workers
-        self._check(num_streams, num_workers)
-        places = self._own_places(index, num_workers, num_streams)
+        info = get_worker_info()
+        worker, num_workers = (info.id, info.num_workers) if info else (0, 1)
+        reader = Reader(self.rank, self.world_size, worker, num_workers)
+        places = deal_out(self._places, self.num_streams, reader)
+        if len(self.shards) < places[0].num_streams:
+            raise ValueError(
+                f'{len(self.shards)} shards cannot feed {places[0].num_streams} streams: '
+                'use fewer workers, or more shards.'
+            )
         streams = [self._read(place) for place in places]
         while True:
             for stream in streams:
                 yield next(stream)
-
-    def _check(self, num_streams: int, num_workers: int) -> None:
-        num_readers = self.world_size * num_workers
-        if num_streams % num_readers:
-            raise ValueError(
-                f'{num_streams} streams cannot be dealt out to {self.world_size} ranks with {num_workers} workers: '
-                f'set num_streams to a multiple of {num_readers}, or change num_workers.'
-            )
-        if len(self.shards) < num_streams:
-            raise ValueError(
-                f'{len(self.shards)} shards cannot feed {num_streams} streams: use fewer workers, or more shards.'
-            )
-        before = {place.num_streams for place in self._places.values()} - {num_streams}
-        if before:
-            raise ValueError(
-                f'The run was stopped with {max(before)} streams and goes on with {num_streams}: '
-                f'set num_streams={max(before)}, or use as many ranks and workers as before.'
-            )
-
-    def _own_places(self, worker: int, num_workers: int, num_streams: int) -> list[Place]:
-        """Where the streams of one worker of this rank begin, in the order of their turns."""
-        share = num_streams // self.world_size
-        own = [
-            self._places.get(stream, Place(stream, num_streams))
-            for stream in range(self.rank * share, (self.rank + 1) * share)
-        ]
-        groups = [own[first::num_workers] for first in range(num_workers)]
-        # the loader asks its workers in turn from the first one on, so the one that is behind has to be the first
-        groups.sort(key=lambda group: sum(place.delivered for place in group))
-        return sorted(groups[worker], key=lambda place: place.delivered)
 
     def _read(self, place: Place) -> Iterator[dict]:
         """Samples of a stream from a place on, without end."""
@@ -192,13 +155,9 @@ class ImageTextStream(IterableDataset):
 
     def _prepare(self, raw: dict, epoch: int) -> dict | None:
         """A raw sample through the pipeline, or ``None`` if it cannot be read."""
-        try:
-            results = dict(img=decode_image(raw['image']), text=raw['text'], key=raw['key'])
-        # what broken files raise differs from format to format
-        except Exception as error:
-            print_log(f'Sample {raw.get("key")!r} is skipped: {error!r}.', logger='current', level=logging.WARNING)
+        results = unpack(raw)
+        if results is None:
             return None
-        results['img_shape'] = results['ori_shape'] = results['img'].shape[:2]
         value = crc32(f'{self.seed}/{epoch}/{raw["key"]}'.encode())
         random.seed(value)
         np.random.seed(value)

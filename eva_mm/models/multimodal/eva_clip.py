@@ -6,18 +6,22 @@ import torch
 from mmengine.dist import all_reduce_dict, get_dist_info
 from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement
-from open_clip import build_zero_shot_classifier
 from open_clip.loss import ClipLoss
 from torch import Tensor
 from torch.nn import functional as F
 
-from eva_mm.models.multimodal.zero_shot import find_class_names, find_templates
+from eva_mm.models.multimodal.zero_shot import build_classifier
 from eva_mm.registry import MODELS
 
 
 def _full_precision(x: Tensor) -> Tensor:
     """Half precision to fp32; anything else as it is."""
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def _features(x: Tensor, normalize: bool) -> Tensor:
+    x = _full_precision(x)
+    return F.normalize(x, dim=-1) if normalize else x
 
 
 def contrastive_loss(image_features: Tensor, text_features: Tensor, logit_scale: Tensor) -> Tensor:
@@ -76,13 +80,11 @@ class EVACLIP(BaseModel):
 
     def encode_image(self, images: Tensor, normalize: bool = True) -> Tensor:
         """Images (B, 3, H, W) to features (B, E), of length 1 if ``normalize``."""
-        features = _full_precision(self.visual(images))
-        return F.normalize(features, dim=-1) if normalize else features
+        return _features(self.visual(images), normalize)
 
     def encode_text(self, tokens: Tensor, normalize: bool = True) -> Tensor:
         """Tokens (B, L) to features (B, E), of length 1 if ``normalize``."""
-        features = _full_precision(self.text(tokens))
-        return F.normalize(features, dim=-1) if normalize else features
+        return _features(self.text(tokens), normalize)
 
     def train(self, mode: bool = True) -> 'EVACLIP':
         """Set the mode; class features are worked out anew after training."""
@@ -99,13 +101,7 @@ class EVACLIP(BaseModel):
         if self.zero_shot is None:
             raise ValueError('This EVACLIP cannot classify: give it zero_shot=dict(classes=..., templates=...).')
         if self._classifier is None:
-            self._classifier = build_zero_shot_classifier(
-                self,
-                self.text.tokenize,
-                find_class_names(self.zero_shot['classes']),
-                find_templates(self.zero_shot['templates']),
-                device=self.text.positional_embedding.device,
-            )
+            self._classifier = build_classifier(self, **self.zero_shot)
         return self._classifier
 
     def get_layer_depth(self, param_name: str, prefix: str = '') -> tuple[int, int]:

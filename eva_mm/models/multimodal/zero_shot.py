@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
+from open_clip import build_zero_shot_classifier
 from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES, OPENAI_IMAGENET_TEMPLATES
+from torch import Tensor, nn
 
 # Source of all sentences: openai/CLIP, data/prompts.md; those of ImageNet from its notebook, through open_clip.
 _MEDIA = ('photo', 'video', 'example', 'demonstration')
@@ -95,3 +97,16 @@ def find_templates(templates: str | Sequence[str]) -> list[str]:
     if wrong or not templates:
         raise ValueError(f'A template needs {{}} where the class name goes, got {wrong[0] if wrong else templates!r}.')
     return list(templates)
+
+
+def build_classifier(model: nn.Module, classes: str | Sequence[str], templates: str | Sequence[str]) -> Tensor:
+    """The mean text feature of each class over all templates, normalised: (E, K).
+
+    Args:
+        model: Has ``encode_text`` and ``text.tokenize``.
+        classes: As for :func:`find_class_names`.
+        templates: As for :func:`find_templates`.
+    """
+    device = next(model.parameters()).device
+    names, sentences = find_class_names(classes), find_templates(templates)
+    return build_zero_shot_classifier(model, model.text.tokenize, names, sentences, device=device)

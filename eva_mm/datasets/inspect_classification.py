@@ -1,0 +1,90 @@
+"""A folder of one's own images, one sub-folder a class."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+SUFFIXES = frozenset(('.jpg', '.jpeg', '.png', '.bmp', '.ppm', '.pgm', '.tif', '.tiff', '.webp'))
+
+
+@dataclass(frozen=True)
+class ClassificationInspection:
+    """What a folder of images holds.
+
+    Attributes:
+        root: The folder, with ``train`` and ``val``.
+        classes: Names of the sub-folders of ``train``, sorted.
+        counts: Images in each split.
+        remarks: What is unusual.
+    """
+
+    root: Path
+    classes: tuple[str, ...]
+    counts: Mapping[str, int]
+    remarks: tuple[str, ...] = field(default=())
+
+    def __str__(self) -> str:
+        counts = ', '.join(f'{number} {split}' for split, number in self.counts.items())
+        return '\n'.join([f'{len(self.classes)} classes, images: {counts}.', *self.remarks])
+
+    def options(self, cfg: Mapping[str, Any]) -> dict[str, Any]:
+        """Options that point a classification config to this folder, for ``Config.merge_from_dict``.
+
+        Args:
+            cfg: The config; its head and its preprocessor are told the number of classes.
+        """
+        options: dict[str, Any] = {'model.head.num_classes': len(self.classes)}
+        if 'num_classes' in (cfg['model'].get('data_preprocessor') or {}):
+            options['model.data_preprocessor.num_classes'] = len(self.classes)
+        for loader, split in (('train', 'train'), ('val', 'val'), ('test', 'val')):
+            if cfg.get(f'{loader}_dataloader') is None:
+                continue
+            where = f'{loader}_dataloader.dataset'
+            dataset = dict(
+                type='ImageNet',
+                split='',
+                data_root=str(self.root),
+                ann_file='',
+                data_prefix=split,
+                metainfo=dict(classes=self.classes),
+                with_label=True,
+            )
+            options |= {f'{where}.{key}': value for key, value in dataset.items()}
+        return options
+
+
+def _images(folder: Path) -> int:
+    return sum(path.suffix.lower() in SUFFIXES for path in folder.rglob('*'))
+
+
+def inspect_classification(root: str | Path) -> ClassificationInspection:
+    """Look at ``ROOT/train/CLASS/*`` and ``ROOT/val/CLASS/*``.
+
+    Raises:
+        FileNotFoundError: A split is missing.
+        ValueError: A class of ``val`` is unknown to ``train``, a class has no image, or there are fewer than two.
+    """
+    root = Path(root)
+    for split in ('train', 'val'):
+        if not (root / split).is_dir():
+            raise FileNotFoundError(
+                f'{root} has no folder {split!r}: put images into {root}/train/CLASS/ and {root}/val/CLASS/.'
+            )
+    classes = {
+        split: sorted(path.name for path in (root / split).iterdir() if path.is_dir()) for split in ('train', 'val')
+    }
+    unknown = set(classes['val']) - set(classes['train'])
+    if unknown:
+        raise ValueError(f'{root}/val has the class {min(unknown)!r}, which {root}/train lacks: rename or move it.')
+    if len(classes['train']) < 2:
+        raise ValueError(f'{root}/train has {len(classes["train"])} class folders: at least two are expected.')
+    empty = [name for name in classes['train'] if not _images(root / 'train' / name)]
+    if empty:
+        raise ValueError(
+            f'{root}/train/{empty[0]} has no image ({", ".join(sorted(SUFFIXES))}): add some or remove the folder.'
+        )
+    counts = {split: sum(_images(root / split / name) for name in names) for split, names in classes.items()}
+    missing = sorted(set(classes['train']) - set(classes['val']))
+    remarks = (f'{len(missing)} classes have no validation image, the first is {missing[0]}.',) if missing else ()
+    return ClassificationInspection(root, tuple(classes['train']), counts, remarks)
