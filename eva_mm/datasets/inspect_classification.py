@@ -32,7 +32,8 @@ class ClassificationInspection:
         """Options that point a classification config to this folder, for ``Config.merge_from_dict``.
 
         Args:
-            cfg: The config; its head and its preprocessor are told the number of classes.
+            cfg: The config; its head and its preprocessor are told the number of classes, its metrics
+                are kept to it.
         """
         options: dict[str, Any] = {'model.head.num_classes': len(self.classes)}
         if 'num_classes' in (cfg['model'].get('data_preprocessor') or {}):
@@ -51,6 +52,10 @@ class ClassificationInspection:
                 with_label=True,
             )
             options |= {f'{where}.{key}': value for key, value in dataset.items()}
+        for evaluator in ('val_evaluator', 'test_evaluator'):
+            topk = (cfg.get(evaluator) or {}).get('topk', ())
+            if any(k > len(self.classes) for k in topk):
+                options[f'{evaluator}.topk'] = tuple(k for k in topk if k <= len(self.classes))
         return options
 
 
