@@ -11,14 +11,14 @@ parent, and fp16 DeepSpeed becomes plain fp32.
 _base_ = ['../classification/eva-g-p14_in21k-pre_in1k-336px.py', '../_base_/eva-nano.py']
 
 train_pipeline, test_pipeline = _base_.train_pipeline, _base_.test_pipeline
-train_pipeline[1].update(scale=84, crop_ratio_range=(0.5, 1.0))
+train_pipeline[1].update(scale=84, crop_ratio_range=(0.7, 1.0))
 train_pipeline[2].prob = 0.0  # a mirrored digit is another sign
-train_pipeline[3].magnitude = 3
+train_pipeline[3].update(magnitude=2, prob=0.2)
 test_pipeline[1].scale = test_pipeline[2].crop_size = 84
 
 model = dict(
     data_preprocessor=dict(num_classes=10),
-    backbone=dict(img_size=84, drop_path_rate=0.1, with_cp=False, **_base_.mim_backbone),
+    backbone=dict(img_size=84, drop_path_rate=0.0, with_cp=False, **_base_.mim_backbone),
     head=dict(num_classes=10, in_channels=96, loss=dict(label_smooth_val=0.1)))
 
 data = dict(

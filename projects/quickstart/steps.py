@@ -68,7 +68,11 @@ def run(step: Step, header: str) -> None:
     print(f'{header} {step.title}, log in {log}', flush=True)
     with log.open('a') as file:
         process = subprocess.Popen(
-            [sys.executable, *step.command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=_ENVIRONMENT
+            [sys.executable, *step.command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=_ENVIRONMENT,
         )
         for line in process.stdout:
             file.write(line)
