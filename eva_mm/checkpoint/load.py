@@ -3,6 +3,7 @@
 import os
 import pickle
 import zipfile
+from collections import OrderedDict
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,21 @@ def _local_file(source: str | os.PathLike) -> Path:
     return copy
 
 
+class _Settings:
+    """Stands for training settings that released files keep beside their weights; holds them as inert data."""
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+# of argparse in the linear probes of the release, of yacs in its video files; neither's own code is run
+_SETTINGS = [(_Settings, 'argparse.Namespace'), (OrderedDict, 'yacs.config.CfgNode')]
+
+
 def _torch_load(path: Path) -> Any:
-    # a file of the old, not zipped kind cannot be mapped
-    return torch.load(path, mmap=zipfile.is_zipfile(path), map_location='cpu', weights_only=True)
+    with torch.serialization.safe_globals(_SETTINGS):
+        # a file of the old, not zipped kind cannot be mapped
+        return torch.load(path, mmap=zipfile.is_zipfile(path), map_location='cpu', weights_only=True)
 
 
 def _unpickle(path: Path) -> Any:

@@ -66,7 +66,7 @@ def run(step: Step, header: str) -> None:
     log, start, width = step.folder / 'log.txt', time.monotonic(), 0
     live = sys.stdout.isatty()
     print(f'{header} {step.title}, log in {log}', flush=True)
-    with log.open('a') as file:
+    with log.open('a', buffering=1) as file:
         process = subprocess.Popen(
             [sys.executable, *step.command],
             stdout=subprocess.PIPE,

@@ -2,7 +2,9 @@ import os
 import pickle
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -60,6 +62,21 @@ def test_a_checkpoint_of_a_runner_is_read_by_a_script_that_imports_no_runner(tmp
     script = f"from eva_mm.checkpoint import read_checkpoint as r; print(r({str(path)!r})['state_dict']['a'].sum())"
     done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.endswith('tensor(2.)\n'), done.stderr
+
+
+def test_settings_beside_the_weights_are_read_as_inert_data(tmp_path, monkeypatch):
+    """The release keeps argparse and yacs objects in its linear-probe and video files."""
+    yacs = ModuleType('yacs.config')
+    yacs.CfgNode = type('CfgNode', (dict,), {'__module__': 'yacs.config', '__qualname__': 'CfgNode'})
+    monkeypatch.setitem(sys.modules, 'yacs', ModuleType('yacs'))
+    monkeypatch.setitem(sys.modules, 'yacs.config', yacs)
+    settings = yacs.CfgNode(DATA=yacs.CfgNode(FRAMES=16))
+    settings.immutable = True
+    torch.save({'model': {'w': torch.ones(2)}, 'config': settings, 'args': Namespace(lr=0.1)}, tmp_path / 'video.pth')
+    checkpoint = read_checkpoint(tmp_path / 'video.pth')
+    assert torch.equal(checkpoint['model']['w'], torch.ones(2))
+    assert checkpoint['config']['DATA']['FRAMES'] == 16
+    assert type(checkpoint['args']) is not Namespace and checkpoint['args'].state == {'lr': 0.1}
 
 
 def test_unreadable_files(mim_file, tmp_path):
