@@ -139,7 +139,7 @@ def make_optimizer(modules: Sequence[nn.Module], lr: float) -> torch.optim.Optim
         {'params': [p for p in parameters if p.ndim >= 2], 'weight_decay': 0.1},
         {'params': [p for p in parameters if p.ndim < 2], 'weight_decay': 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.98), eps=1e-6)
+    return torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.98), eps=1e-6, fused=True)
 
 
 def train(model: nn.Module, images: Tensor, tokens: Tensor, epochs: int, batch_size: int, lr: float, seed: int) -> None:
@@ -197,7 +197,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--shards', type=Path, default='data/nano/clip', help='folder of {train,val}-*.tar')
     parser.add_argument('--out', type=Path, required=True, help='folder to write')
-    parser.add_argument('--epochs', type=int, default=14)
+    parser.add_argument('--epochs', type=int, default=12)
     parser.add_argument('--batch-size', type=int, default=64)
     parser.add_argument('--lr', type=float, default=1.5e-3)
     parser.add_argument('--seed', type=int, default=0)
