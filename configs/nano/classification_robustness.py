@@ -1,7 +1,7 @@
 """Nano EVA: the robustness table on variants of a few hundred images in the formats of the real ones.
 
     python tools/dataset_converters/make_imagenet_lists.py robustness data/nano/imagenet data/nano/robustness
-    python tools/test.py configs/nano/classification_robustness.py work_dirs/quickstart/classification-mim/epoch_30.pth
+    python tools/test.py configs/nano/classification_robustness.py work_dirs/classification/epoch_30.pth
 """
 
 _base_ = ['../classification/eva-g-p14_in21k-pre_in1k-336px_robustness.py']
