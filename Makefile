@@ -26,7 +26,8 @@ study: setup
 	$(RUN) projects/quickstart/study.py $(TASK)
 
 test: setup lint
-	$(RUN) -m pytest
+	@# one thread a process: the processes share the cores
+	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses auto --dist loadfile
 
 lint: setup
 	$(RUN) -m ruff check .

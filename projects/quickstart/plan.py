@@ -27,6 +27,17 @@ def _data_and_teacher(root: Path) -> list[Step]:
             seconds=45,
         ),
         Step(
+            'Lists of the ImageNet variants',
+            [
+                'tools/dataset_converters/make_imagenet_lists.py',
+                'robustness',
+                str(DATA / 'imagenet'),
+                str(DATA / 'robustness'),
+            ],
+            root / 'lists',
+            seconds=1,
+        ),
+        Step(
             'Teacher: a nano CLIP, trained on captions',
             ['projects/quickstart/train_clip.py', '--shards', str(DATA / 'clip'), '--out', str(root / TEACHER)],
             root / TEACHER,
