@@ -19,6 +19,7 @@ class Task:
         checkpoint_option: Key of the config that names the MIM weights.
         scratch_options: ``--cfg-options`` that take the MIM weights away.
         pictures: Module of ``pictures`` that draws the task; default: its name.
+        quick: Whether ``make quickstart`` runs it; the others are asked for by name.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Task:
     checkpoint_option: str = 'model.backbone.init_cfg.checkpoint'
     scratch_options: tuple[str, ...] = ('model.backbone.init_cfg=None',)
     pictures: str = ''
+    quick: bool = True
 
 
 def _milestones(iterations: int) -> tuple[str, ...]:
@@ -81,6 +83,7 @@ TASKS: dict[str, Task] = {
             study_seconds=280,
             study_options=_milestones(1000),
             scratch_options=('model.backbone.init_cfg=None', 'model.backbone.patch_grad_scale=1.0'),
+            quick=False,
         ),
         Task(
             name='segmentation',
@@ -90,6 +93,7 @@ TASKS: dict[str, Task] = {
             metric_title='mIoU (%)',
             seconds=80,
             study_seconds=280,
+            quick=False,
         ),
         Task(
             name='video',
@@ -100,6 +104,7 @@ TASKS: dict[str, Task] = {
             seconds=80,
             study_seconds=130,
             study_options=('train_cfg.max_epochs=50', 'train_cfg.val_interval=50'),
+            quick=False,
         ),
         Task(
             name='clip',

@@ -77,7 +77,7 @@ def test_own_and_released_files_give_the_same_metrics(world):
         ('nowhere.pth', 'There is no checkpoint'),
         ('truncated.pth', 'it is truncated or no checkpoint'),
         ('text.pth', 'text.pth is refused'),
-        ('other.pth', 'no EVA checkpoint'),
+        ('other.pth', 'is not of an EVA model'),
     ],
 )
 def test_a_bad_checkpoint_is_one_sentence(world, checkpoint, message):

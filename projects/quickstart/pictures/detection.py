@@ -13,7 +13,7 @@ from mmengine.dataset import pseudo_collate  # noqa: E402
 from pictures.loading import load_run, samples  # noqa: E402
 from torch import Tensor  # noqa: E402
 
-COLUMNS, SCORE = 6, 0.4
+COLUMNS, SCORE = 6, 0.2
 COLOURS = plt.get_cmap('tab10').colors
 
 
