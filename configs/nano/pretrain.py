@@ -15,7 +15,7 @@ masking = dict(grid_size=6, num_masked=15, min_block=4)
 model = dict(
     backbone=dict(arch='nano', img_size=84, drop_path_rate=0.0),
     head=dict(embed_dims=96, out_channels=64),
-    target_generator=dict(model='local-dir:work_dirs/quickstart/clip', pretrained=None))
+    target_generator=dict(model='local-dir:work_dirs/quickstart/teacher', pretrained=None))
 
 train_dataloader = dict(
     batch_size=64,

@@ -32,7 +32,7 @@ METRIC = 'accuracy/top1'
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--teacher', type=Path, default='work_dirs/quickstart/clip', help='folder of the nano CLIP')
+    parser.add_argument('--teacher', type=Path, default='work_dirs/quickstart/teacher', help='folder of the nano CLIP')
     parser.add_argument('--out', type=Path, default='work_dirs/pilot_study', help='where everything goes')
     parser.add_argument('--seeds', type=int, default=3)
     parser.add_argument('--epochs', type=int, default=20, help='of pre-training')

@@ -7,7 +7,7 @@ from tasks import Task
 
 DATA = Path('data/nano')
 QUICKSTART = Path('work_dirs/quickstart')
-TEACHER = 'clip'
+TEACHER = 'teacher'
 STUDENT = 'pretrain'
 # the study pre-trains this many epochs
 STUDY_EPOCHS = 20
