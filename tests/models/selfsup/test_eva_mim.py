@@ -1,5 +1,6 @@
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 from mmpretrain.structures import DataSample
 from torch.nn import functional as F
 
@@ -8,12 +9,18 @@ from eva_mm.registry import MODELS
 ARCH = dict(embed_dims=48, num_layers=3, num_heads=4, feedforward_channels=209)
 
 
+@pytest.fixture(autouse=True)
+def _scope():
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        yield
+
+
 @pytest.fixture
 def mim(teacher_folder):
     return MODELS.build(
         dict(
-            type='EVAMIM',
-            backbone=dict(type='eva_mm.EVAPretrainViT', arch=ARCH, img_size=56, _scope_='mmpretrain'),
+            type='eva_mm.EVAMIM',
+            backbone=dict(type='eva_mm.EVAPretrainViT', arch=ARCH, img_size=56),
             head=dict(type='eva_mm.MaskedFeatureHead', embed_dims=48, out_channels=24),
             target_generator=dict(type='eva_mm.CLIPTeacher', model=f'local-dir:{teacher_folder}'),
         )
@@ -78,7 +85,7 @@ def test_mae_draws_its_own_mask(teacher_folder):
     decoder = dict(embed_dims=16, num_layers=1, num_heads=2, feedforward_channels=32)
     mim = MODELS.build(
         dict(
-            type='EVAMIM',
+            type='eva_mm.EVAMIM',
             backbone=dict(type='eva_mm.EVAMAEViT', arch=ARCH, decoder_arch=decoder, img_size=56),
             head=dict(type='eva_mm.MaskedFeatureHead', embed_dims=16, out_channels=24, init_std=None),
             target_generator=dict(type='eva_mm.CLIPTeacher', model=f'local-dir:{teacher_folder}'),
