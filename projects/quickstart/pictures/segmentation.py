@@ -33,7 +33,9 @@ def draw(runs: dict[str, Path], folder: Path) -> list[tuple[Path, str]]:
         cfg, model = load_run(run)
         batch = samples(cfg, COLUMNS)
         palette = torch.tensor(plt.get_cmap('tab20').colors)[: model.decode_head.num_classes]
-        for column, (sample, result) in enumerate(zip(batch, model.test_step(pseudo_collate(batch)))):
+        for column, sample in enumerate(batch):
+            # one by one: the images differ in size
+            (result,) = model.test_step(pseudo_collate([sample]))
             labels = result.pred_sem_seg.data[0]
             labels = torch.nn.functional.interpolate(
                 labels[None, None].float(), size=sample['inputs'].shape[1:], mode='nearest'
