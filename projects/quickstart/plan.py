@@ -41,7 +41,7 @@ def _data_and_teacher(root: Path) -> list[Step]:
             'Teacher: a nano CLIP, trained on captions',
             ['projects/quickstart/train_clip.py', '--shards', str(DATA / 'clip'), '--out', str(root / TEACHER)],
             root / TEACHER,
-            seconds=150,
+            seconds=125,
         ),
     ]
 

@@ -112,10 +112,11 @@ TASKS: dict[str, Task] = {
             config='configs/nano/clip.py',
             metric='zero-shot/top1',
             metric_title='zero-shot top-1 (%)',
-            seconds=80,
+            seconds=130,
             study_seconds=130,
             checkpoint_option='model.visual.init_cfg.checkpoint',
             scratch_options=('model.visual.init_cfg=None',),
+            quick=False,
         ),
     )
 }

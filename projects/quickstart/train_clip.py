@@ -197,7 +197,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--shards', type=Path, default='data/nano/clip', help='folder of {train,val}-*.tar')
     parser.add_argument('--out', type=Path, required=True, help='folder to write')
-    parser.add_argument('--epochs', type=int, default=10)
+    parser.add_argument('--epochs', type=int, default=8)
     parser.add_argument('--batch-size', type=int, default=64)
     parser.add_argument('--lr', type=float, default=1.5e-3)
     parser.add_argument('--seed', type=int, default=0)
