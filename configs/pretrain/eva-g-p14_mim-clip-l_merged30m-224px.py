@@ -1,6 +1,6 @@
 """EVA-g: masked image modelling against OpenAI's CLIP-L on 30 million images.
 
-    python tools/dist_train.sh configs/pretrain/eva-g-p14_mim-clip-l_merged30m-224px.py 8   # on each of 16 nodes
+    bash tools/dist_train.sh configs/pretrain/eva-g-p14_mim-clip-l_merged30m-224px.py 8   # on each of 16 nodes
 
 Published: 128 A100-40GB, 150 epochs in about 14.5 days; training loss -0.6578 (epoch 0) to -0.7490 (epoch 149), loss
 on ImageNet-1K validation images with every even patch hidden -0.6904 to -0.7769.

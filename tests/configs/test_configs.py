@@ -83,7 +83,7 @@ def test_opens_with_its_command(path):
     text = path.read_text()
     docstring = re.match(r'"""(.*?)"""', text, re.DOTALL)
     assert docstring, 'a leaf opens with a docstring'
-    assert 'tools/' in docstring[1] or '_base_' in text
+    assert 'tools/' in docstring[1], 'the docstring gives the command'
 
 
 def _model(path: Path) -> torch.nn.Module:
