@@ -81,4 +81,6 @@ def prepare_training(args: Namespace) -> Runner:
     runner = build_runner(cfg)
     if start:
         runner.register_hook(LoadWeightsHook(start))
+    # built here, so that a wrong key of train_cfg or of a data set is found as wrong input and not as a defect
+    _ = runner.train_loop
     return runner

@@ -53,6 +53,8 @@ def folders(tmp_path):
         ('model.backbone.arch=huge', "arch='huge' is unknown: choose from nano"),
         ('model.backbone.img_size=90', 'is no multiple of patch_size=(14, 14)'),
         ('model.target_generator.model=ViT-L-15', "open_clip knows no model 'ViT-L-15'"),
+        ('train_cfg.max_epoch=1', "unexpected keyword argument 'max_epoch'"),
+        ('train_dataloader.dataset.with_labels=1', "unexpected keyword argument 'with_labels'"),
     ],
 )
 def test_a_wrong_value_is_one_sentence(folders, tmp_path, option, message):
