@@ -12,7 +12,7 @@ _base_ = [
 ]
 
 crop_size = (96, 96)
-num_classes = 11
+num_classes = 10
 head_dims, head_heads, head_ffn = 64, 4, 128
 
 data_preprocessor = dict(size=crop_size, test_cfg=dict(size=crop_size))
@@ -80,13 +80,13 @@ tta_pipeline = [
         ])
 ]
 _classes = (
-    'zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'photograph'
+    'zero', 'one', 'two', 'three', 'four', 'palace', 'trees', 'flower', 'leaves', 'officer'
 )
 _dataset = dict(
     type='BaseSegDataset',
     data_root='data/nano/ade',
     reduce_zero_label=True,
-    metainfo=dict(classes=_classes, palette=[[20 * i, 255 - 20 * i, 40 * (i % 6)] for i in range(num_classes)]))
+    metainfo=dict(classes=_classes, palette=[[25 * i, 255 - 25 * i, 40 * (i % 6)] for i in range(num_classes)]))
 train_dataloader = dict(
     batch_size=8, num_workers=1, dataset=dict(**_dataset, pipeline=train_pipeline))
 val_dataloader = dict(num_workers=1, dataset=dict(**_dataset, pipeline=test_pipeline))

@@ -13,7 +13,7 @@ from pathlib import Path
 from plan import DATA, STUDENT, TEACHER, foundation, task_step
 from report import write_report
 from results import last
-from steps import run_all
+from steps import run_all, run_side_by_side
 from tasks import TASKS
 
 
@@ -43,7 +43,7 @@ def main() -> None:
         }
         for task in tasks
     }
-    run_all([step for pair in pairs.values() for step in pair.values()], done_before=len(steps))
+    run_side_by_side([step for pair in pairs.values() for step in pair.values()], done_before=len(steps))
 
     summary = {
         'tasks': {

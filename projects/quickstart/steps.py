@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,8 +54,14 @@ def _brief(line: str) -> str | None:
     return line.strip() if 'left' in line else None
 
 
-def run(step: Step, header: str) -> None:
-    """Run a step unless it is done, showing one line of progress; the whole output goes to ``log.txt``.
+def run(step: Step, header: str, live: bool = True, threads: int | None = None) -> None:
+    """Run a step unless it is done; the whole output goes to ``log.txt``.
+
+    Args:
+        step: What to run.
+        header: Printed before the title.
+        live: Show one line of progress on a terminal.
+        threads: OpenMP threads of the command; ``None`` leaves the number to torch.
 
     Raises:
         SystemExit: The command failed; the message ends with the last lines of its output.
@@ -64,7 +71,8 @@ def run(step: Step, header: str) -> None:
         return
     step.folder.mkdir(parents=True, exist_ok=True)
     log, start, width = step.folder / 'log.txt', time.monotonic(), 0
-    live = sys.stdout.isatty()
+    live = live and sys.stdout.isatty()
+    limit = {} if threads is None else {'OMP_NUM_THREADS': str(threads)}
     print(f'{header} {step.title}, log in {log}', flush=True)
     with log.open('a', buffering=1) as file:
         process = subprocess.Popen(
@@ -72,7 +80,7 @@ def run(step: Step, header: str) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=_ENVIRONMENT,
+            env={**limit, **_ENVIRONMENT},
         )
         for line in process.stdout:
             file.write(line)
@@ -88,11 +96,12 @@ def run(step: Step, header: str) -> None:
         sys.exit(f'{tail}\nerror: {step.title} failed with exit code {code}; its whole log is {log}.')
     seconds = time.monotonic() - start
     step.mark.write_text(json.dumps({'seconds': seconds, 'command': step.command}))
-    print(f'    {seconds:.0f} s', flush=True)
+    name = '' if live else f' for {step.title}'
+    print(f'    {seconds:.0f} s{name}', flush=True)
 
 
 def run_all(steps: list[Step], total: int | None = None, done_before: int = 0, seconds_after: float = 0) -> None:
-    """Run steps one after another, saying how much time is left.
+    """Run steps, of which each may need those before it, saying how much time is left.
 
     Args:
         steps: What to run now.
@@ -104,3 +113,34 @@ def run_all(steps: list[Step], total: int | None = None, done_before: int = 0, s
     for index, step in enumerate(steps):
         left = seconds_after + sum(other.seconds for other in steps[index:] if not other.done)
         run(step, f'[{done_before + index + 1}/{total}, about {left / 60:.0f} min left]')
+
+
+def run_side_by_side(steps: list[Step], done_before: int) -> None:
+    """Run steps that do not need each other, as many at a time as there are cores, each on its share of them.
+
+    A nano model is too small for several threads: two trainings on a core each end sooner than one after another.
+
+    Args:
+        steps: What to run.
+        done_before: Steps of the job that ran before these.
+
+    Raises:
+        SystemExit: A command failed; those that run then are waited for, no other is started.
+    """
+    cores = os.cpu_count() or 1
+    jobs = max(1, min(cores, len(steps)))
+    total, seconds = done_before + len(steps), sum(step.seconds for step in steps if not step.done)
+    if seconds:
+        print(f'{jobs} at a time, about {seconds / jobs / 60:.0f} min in all', flush=True)
+
+    with ThreadPoolExecutor(jobs) as pool:
+        futures = [
+            pool.submit(run, step, f'[{done_before + index + 1}/{total}]', jobs == 1, max(1, cores // jobs))
+            for index, step in enumerate(steps)
+        ]
+        try:
+            for future in futures:
+                future.result()
+        except SystemExit:
+            pool.shutdown(cancel_futures=True)
+            raise

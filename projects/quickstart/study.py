@@ -14,7 +14,7 @@ from pathlib import Path
 import matplotlib
 from plan import DATA, STUDENT, study_foundation, task_step
 from results import last
-from steps import run_all
+from steps import run_all, run_side_by_side
 from tasks import TASKS
 
 matplotlib.use('Agg')
@@ -63,7 +63,7 @@ def main() -> None:
         for seed in range(args.seeds)
         for init in INITS
     }
-    run_all(list(runs.values()), done_before=len(steps))
+    run_side_by_side(list(runs.values()), done_before=len(steps))
     values = {init: [last(runs[init, seed].folder, task.metric) for seed in range(args.seeds)] for init in INITS}
 
     folder = root / task.name

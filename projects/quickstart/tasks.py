@@ -36,16 +36,20 @@ class Task:
     quick: bool = True
 
 
-def _milestones(iterations: int) -> tuple[str, ...]:
-    """Longer schedule of the detectors: their rate falls at 80 % and 95 %, as in the short one."""
-    steps = f'[{int(0.8 * iterations)},{int(0.95 * iterations)}]'
+def _iterations(number: int) -> tuple[str, ...]:
+    """A schedule of this length, evaluated and saved at its end."""
     return (
-        f'train_cfg.max_iters={iterations}',
-        f'train_cfg.val_interval={iterations}',
-        f'param_scheduler.1.end={iterations}',
-        f'param_scheduler.1.milestones={steps}',
-        f'default_hooks.checkpoint.interval={iterations}',
+        f'train_cfg.max_iters={number}',
+        f'train_cfg.val_interval={number}',
+        f'param_scheduler.1.end={number}',
+        f'default_hooks.checkpoint.interval={number}',
     )
+
+
+def _milestones(number: int) -> tuple[str, ...]:
+    """A longer schedule of the detectors: their rate falls at 80 % and 95 %, as in the short one."""
+    steps = f'[{int(0.8 * number)},{int(0.95 * number)}]'
+    return (*_iterations(number), f'param_scheduler.1.milestones={steps}')
 
 
 TASKS: dict[str, Task] = {
@@ -92,7 +96,8 @@ TASKS: dict[str, Task] = {
             metric='mIoU',
             metric_title='mIoU (%)',
             seconds=80,
-            study_seconds=280,
+            study_seconds=300,
+            study_options=_iterations(800),
             quick=False,
         ),
         Task(

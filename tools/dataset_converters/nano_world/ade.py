@@ -1,14 +1,15 @@
 """ADE20K's layout: images of odd sizes and label maps.
 
-In a map 0 is unlabelled, 1 to 10 are the digits zero to nine and 11 is the photograph.
+In a map 0 is unlabelled, 1 to 5 are the digits zero to four, and from 6 on is what the photograph shows.
 """
 
 import numpy as np
 
 from .digits import WORDS
 from .files import encode, read_image, write_bytes, write_lines
-from .scene import add_digit, blank_scene, crowd_sides
-from .world import NUM_DIGITS, World
+from .scene import add_digit, blank_scene
+from .sources import PLACES
+from .world import World
 
 NAME = 'ade'
 SIZES = {'train': 800, 'val': 100}
@@ -17,18 +18,25 @@ SHAPES = {
     'train': ((112, 112), (112, 112), (100, 124), (124, 100)),
     'val': ((112, 112), (97, 121), (123, 103)),
 }
-CLASSES = (*WORDS, 'photograph')
+DIGITS = WORDS[:5]
+# of the digits, in pixels, by how many there are
+SIDES = ((70, 95), (54, 70), (44, 56))
+PLACE_NAMES = tuple(name for name, *_ in PLACES)
+CLASSES = (*DIGITS, *PLACE_NAMES)
 UNLABELLED = 0
 
 
 def write(world: World, split: str, index: int) -> None:
     """Write one image and its map; the half-covered pixels around the ink belong to no class."""
     rng = world.rng(f'{NAME}/{split}', index)
-    scene = blank_scene(world, rng, split, SHAPES[split][rng.integers(len(SHAPES[split]))])
+    # a place is a class here, and has too few pixels to keep some for validation: only the digits are held out
+    area = ('train', 'val')[rng.integers(2)]
+    scene = blank_scene(world, rng, area, SHAPES[split][rng.integers(len(SHAPES[split]))])
     count = int(rng.integers(1, 4))
-    for label in rng.integers(NUM_DIGITS, size=count):
-        add_digit(world, rng, scene, split, int(label), crowd_sides(count))
-    labels = np.full(scene.shape, len(CLASSES), np.uint8)
+    for label in rng.integers(len(DIGITS), size=count):
+        add_digit(world, rng, scene, split, int(label), SIDES[count - 1])
+    place = len(DIGITS) + 1 + PLACE_NAMES.index(scene.place.name)
+    labels = np.full(scene.shape, place, np.uint8)
     labels[scene.soft] = UNLABELLED
     for thing in scene.things:
         labels[thing.mask] = int(thing.name) + 1
@@ -40,7 +48,7 @@ def write(world: World, split: str, index: int) -> None:
 
 
 def finish(world: World, records: dict[str, list[None]]) -> None:
-    """Write the class list, in the order of the map's values 1 to 11."""
+    """Write the class list, in the order of the map's values from 1 on."""
     write_lines(world.out / NAME / 'classes.txt', CLASSES)
 
 
@@ -48,11 +56,12 @@ def preview(world: World) -> list[tuple[np.ndarray, str]]:
     """Validation images, each beside its map."""
     cells = []
     colours = np.random.default_rng(0).integers(60, 256, (len(CLASSES) + 1, 3)).astype(np.uint8)
-    colours[[UNLABELLED, len(CLASSES)]] = [[255, 255, 255], [40, 40, 40]]
+    colours[UNLABELLED] = 255
+    colours[len(DIGITS) + 1 :] //= 3
     for path in sorted((world.out / NAME / 'images' / FOLDERS['val']).iterdir())[:6]:
         labels = read_image(world.out / NAME / 'annotations' / FOLDERS['val'] / f'{path.stem}.png')[
             ..., 0
         ]
-        names = ', '.join(CLASSES[i - 1] for i in np.unique(labels) if 0 < i < len(CLASSES))
+        names = ', '.join(CLASSES[i - 1] for i in np.unique(labels) if i != UNLABELLED)
         cells.append((np.hstack([read_image(path), colours[labels]]), names))
     return cells

@@ -1,7 +1,6 @@
-"""Kinetics' layout: short encoded videos of a moving digit, and mmaction2's lists.
+"""Kinetics' layout: short encoded videos of a digit that moves, and mmaction2's lists.
 
-Classes come in pairs of which one is the other played backwards, so that only the order of the
-frames tells them apart.
+No single frame tells the class: it is what changes from frame to frame.
 """
 
 import io
@@ -16,23 +15,14 @@ from .scene import SIDE, Scene, blank_scene
 from .world import NUM_DIGITS, World
 
 NAME = 'kinetics'
-SIZES = {'train': 400, 'val': 120}
-CLASSES = (
-    'moving left',
-    'moving right',
-    'moving up',
-    'moving down',
-    'growing',
-    'shrinking',
-    'turning clockwise',
-    'turning anticlockwise',
-)
-FRAMES, FRAMES_PER_SECOND = 20, 10
+SIZES = {'train': 1000, 'val': 120}
+CLASSES = ('standing still', 'moving sideways', 'moving up or down', 'changing size', 'turning', 'fading')
+FRAMES, FRAMES_PER_SECOND = 12, 10
 BITS_PER_SECOND = 1_500_000
-SIDES, SMALL, LARGE = (36, 48), (22, 32), (58, 72)
-TRAVEL = (28, 36)
-SWEEP = (100, 150)
-BASE_TILT = 40
+SIDES, SMALL, LARGE = (32, 48), (20, 26), (62, 78)
+TRAVEL = (32, 36)
+SWEEP = (140, 180)
+FAINT = 0.3
 
 
 def write(world: World, split: str, index: int) -> tuple[str, int]:
@@ -43,39 +33,40 @@ def write(world: World, split: str, index: int) -> tuple[str, int]:
     digit = pick_digit(rng, world.sources, split, int(rng.integers(NUM_DIGITS)))
     paint = np.float32(COLOURS[pick_colour(rng)])
     frames = []
-    for side, top, left, angle in path_of(rng, CLASSES[label]):
+    for side, top, left, angle, strength in path_of(rng, CLASSES[label]):
         frame = Scene(scene.pixels.copy(), scene.place)
-        frame.paint('digit', ink(digit, side, angle), paint, top, left)
+        frame.paint('digit', strength * ink(digit, side, angle), paint, top, left)
         frames.append(frame.image)
     name = f'{split:_<5}{index:06d}_000000_{FRAMES // FRAMES_PER_SECOND:06d}.mp4'
     write_bytes(world.out / NAME / split / name, encode_video(frames))
     return name, label
 
 
-def path_of(rng: np.random.Generator, name: str) -> list[tuple[int, int, int, float]]:
-    """Where the digit is in each frame: (side, top, left, degrees anticlockwise)."""
-    steps = np.linspace(-0.5, 0.5, FRAMES)
-    if CLASSES.index(name) in (0, 2, 5, 6):
-        steps = -steps
+def path_of(rng: np.random.Generator, name: str) -> list[tuple[int, int, int, float, float]]:
+    """Where the digit is in each frame: (side, top, left, degrees anticlockwise, opacity)."""
+    steps = np.linspace(-0.5, 0.5, FRAMES) * rng.choice([-1, 1])
     still = np.zeros(FRAMES)
-    tilt = still + rng.uniform(-BASE_TILT, BASE_TILT)
     side = still + rng.uniform(*SIDES)
-    dx = dy = still
-    if name in ('moving left', 'moving right'):
+    dx = dy = angle = still
+    strength = still + rng.uniform(0.7, 1)
+    if name == 'moving sideways':
         dx = steps * rng.uniform(*TRAVEL)
-    elif name in ('moving up', 'moving down'):
+    elif name == 'moving up or down':
         dy = steps * rng.uniform(*TRAVEL)
-    elif name in ('growing', 'shrinking'):
+    elif name == 'changing size':
         small, large = rng.uniform(*SMALL), rng.uniform(*LARGE)
         side = (small + large) / 2 + steps * (large - small)
-    else:
-        tilt = tilt + steps * rng.uniform(*SWEEP)
+    elif name == 'turning':
+        angle = steps * rng.uniform(*SWEEP)
+    elif name == 'fading':
+        strength = (1 + FAINT) / 2 + steps * (1 - FAINT)
     sides = np.rint(side).astype(int)
     room_y, room_x = (SIDE / 2 - sides.max() / 2 - abs(shift).max() for shift in (dy, dx))
     centre_y, centre_x = (SIDE / 2 + rng.uniform(-room, room) for room in (room_y, room_x))
     tops = np.rint(centre_y + dy - sides / 2).astype(int).clip(0, SIDE - sides)
     lefts = np.rint(centre_x + dx - sides / 2).astype(int).clip(0, SIDE - sides)
-    return list(zip(sides.tolist(), tops.tolist(), lefts.tolist(), tilt.tolist(), strict=True))
+    columns = (sides, tops, lefts, angle, strength)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
 def encode_video(frames: list[np.ndarray]) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 
 from .files import write_json
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 COMPLETE, STARTED = 'world.json', 'world.unfinished.json'
 
 
