@@ -17,6 +17,7 @@ from mmengine import registry as root
 HOST_TYPES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     'eva_mm.models.multimodal': ('open_clip', 'clip', ('CLIPTextTower', 'EVACLIP', 'EVACLIPViT')),
     'eva_mm.datasets.image_text.shards': ('webdataset', 'clip', ('ImageTextShards',)),
+    'eva_mm.datasets.merged.dataset': ('PIL', 'pretrain', ('MergedImages',)),
     'eva_mm.datasets.pillow_rand_augment': ('PIL', 'pretrain', ('PillowRandAugment',)),
     'eva_mm.datasets.image_text.csv_pairs': ('PIL', 'clip', ('ImageTextCSV',)),
     'eva_mm.datasets.image_text.transforms': ('open_clip', 'clip', ('CLIPTokenize', 'PackImageText')),

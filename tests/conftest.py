@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 
 import eva_mm  # noqa: F401  its compat hooks come before any host
 
@@ -37,6 +38,15 @@ def arch_of():
         )
 
     return arch
+
+
+@pytest.fixture(autouse=True)
+def _own_scope():
+    """A runner of one test leaves its host's scope behind, in which another host's types are not found."""
+    before = dict(DefaultScope._instance_dict)
+    yield
+    DefaultScope._instance_dict.clear()
+    DefaultScope._instance_dict.update(before)
 
 
 @pytest.fixture(autouse=True)

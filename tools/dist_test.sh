@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # bash tools/dist_test.sh CONFIG CHECKPOINT GPUS [options of tools/test.py]
-# On several nodes, start it on each with NNODES, NODE_RANK, MASTER_ADDR and PORT set.
+#
+# On several nodes, start it on each with NNODES, NODE_RANK, MASTER_ADDR (of node 0) and PORT set. When one node is lost
+# the others end too: at once where its connections close, else after env_cfg.dist_cfg.timeout seconds.
 set -euo pipefail
 CONFIG=${1:?usage: bash tools/dist_test.sh CONFIG CHECKPOINT GPUS [options]}
 CHECKPOINT=${2:?usage: bash tools/dist_test.sh CONFIG CHECKPOINT GPUS [options]}

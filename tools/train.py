@@ -23,6 +23,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--auto-scale-lr', action='store_true', help='scale the learning rate by batch / auto_scale_lr.base_batch_size'
     )
+    parser.add_argument(
+        '--log-to', nargs='+', metavar='NAME', help='also write metrics to tensorboard, wandb or mlflow, or several'
+    )
     parser.add_argument('--seed', type=int, help='seed of everything random')
     parser.add_argument(
         '--cfg-options', nargs='+', metavar='KEY=VALUE', help='override keys of the config, as a.b=c or a="[x,y]"'

@@ -32,7 +32,7 @@ val_evaluator = dict(
 test_evaluator = val_evaluator
 
 optim_wrapper = dict(optimizer=dict(lr=2e-4))
-custom_hooks = [dict(type='eva_mm.NonFiniteGuardHook'), dict(type='eva_mm.ClassFrequencyHook')]
+custom_hooks = [dict(type='eva_mm.LossGuardHook'), dict(type='eva_mm.ClassFrequencyHook')]
 train_cfg = dict(max_iters=75001)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=251),

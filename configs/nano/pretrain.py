@@ -22,8 +22,9 @@ train_dataloader = dict(
     num_workers=1,
     dataset=dict(
         data_root='data/nano/unlabelled',
+        index=None,
+        sources=None,
         pipeline=[
-            dict(type='LoadImageFromFile'),
             dict(type='RandomFlip', prob=0.0),  # a mirrored digit is another sign
             dict(
                 type='RandomResizedCrop',
@@ -51,4 +52,4 @@ strategy = None
 optim_wrapper = dict(type='OptimWrapper', clip_grad=dict(max_norm=3.0), optimizer=dict(lr=2e-3))
 param_scheduler = dict(warmup_epochs=1)
 train_cfg = dict(max_epochs=8, val_interval=8)
-default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=1, max_keep_ckpts=1))
+default_hooks = dict(logger=dict(interval=10), checkpoint=dict(by_epoch=True, interval=1, max_keep_ckpts=2))

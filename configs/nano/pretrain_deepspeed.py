@@ -2,8 +2,7 @@
 
     torchrun --nproc_per_node=2 tools/train.py configs/nano/pretrain_deepspeed.py --launcher pytorch
 
-Loads in the training process and seeds every step, so that a run that was stopped and resumed (--resume) has the losses
-of an uninterrupted one.
+A run that was stopped and resumed (--resume) has the losses of an uninterrupted one.
 """
 
 _base_ = ['pretrain.py']
@@ -19,5 +18,3 @@ optim_wrapper = dict(
     optimizer=_base_.optim_wrapper.optimizer,
     constructor=_base_.optim_wrapper.constructor,
     paramwise_cfg=_base_.optim_wrapper.paramwise_cfg)
-train_dataloader = dict(num_workers=0, persistent_workers=False)
-custom_hooks = [dict(type='eva_mm.StepSeedHook')]

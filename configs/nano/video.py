@@ -3,13 +3,13 @@
     python tools/train.py configs/nano/video.py
 
 Needs data/nano and the checkpoint of configs/nano/pretrain.py; `make quickstart` makes both. No single frame tells the
-six classes: it is what changes from frame to frame. Shrinks the Kinetics-722 recipe; fp16 becomes plain fp32, and nothing
+four classes: it is what changes from frame to frame. Shrinks the Kinetics-722 recipe; fp16 becomes plain fp32, and nothing
 is mirrored, because a mirrored digit is another sign.
 """
 
 _base_ = ['../video/eva-g-p14_8f-224_k722.py', '../_base_/eva-nano.py', '_base_/video_data.py']
 
-classes = 6
+classes = 4
 model = dict(
     backbone=dict(**_base_.mim_backbone, num_frames=4, img_size=84, drop_path_rate=0.0, with_cp=False),
     cls_head=dict(num_classes=classes, in_channels=96),
@@ -25,7 +25,7 @@ train_dataloader = dict(batch_size=16, num_workers=1, dataset=dict(**_base_.nano
 val_dataloader = dict(batch_size=40, num_workers=1, dataset=dict(**_base_.nano_val, num_frames=4))
 test_dataloader = dict(batch_size=10, num_workers=1, dataset=dict(**_base_.nano_test, num_frames=4))
 
-optim_wrapper = dict(type='OptimWrapper', optimizer=dict(lr=1e-3))
+optim_wrapper = dict(type='OptimWrapper', optimizer=dict(lr=2e-3))
 param_scheduler = dict(warmup_epochs=2)
-train_cfg = dict(max_epochs=12, val_interval=12)
+train_cfg = dict(max_epochs=8, val_interval=8)
 default_hooks = dict(logger=dict(interval=10), checkpoint=dict(max_keep_ckpts=1))

@@ -6,10 +6,15 @@ Published: 128 A100-40GB, 150 epochs in about 14.5 days; training loss -0.6578 (
 on ImageNet-1K validation images with every even patch hidden -0.6904 to -0.7769.
 Numbers: the release's README and arguments of run_eva_pretraining.py, checked against its log. 105 hidden patches of 256
 are what the paper calls 40 %. The release's --warmup_lr has no effect: warm-up starts at 0.
+The release's log has 7242 steps of 4096 images an epoch. It read one ImageFolder of six folders with Pillow, ignored EXIF
+rotation, and put a random image in the place of a broken one. Each source is a folder of images, tar shards or zip files
+below data_root, or a link to one; index them first:
+
+    python tools/dataset_converters/make_merged_index.py configs/pretrain/eva-g-p14_mim-clip-l_merged30m-224px.py --decode
 """
 
 _base_ = [
-    'mmpretrain::_base_/default_runtime.py',
+    '../_base_/long_run.py',
     '../_base_/clip_preprocessor.py',
     '../_base_/adamw_layer-decay.py',
     '../_base_/deepspeed_fp16_zero1.py',
@@ -22,20 +27,20 @@ model = dict(
     head=dict(type='eva_mm.MaskedFeatureHead', embed_dims=1408, out_channels=768),
     target_generator=dict(type='eva_mm.CLIPTeacher', model='ViT-L-14-quickgelu', pretrained='openai'))
 
-# ImageNet-21K, ADE20K train, CC12M, CC3M, COCO train2017 and Objects365 images, one folder each
 train_dataloader = dict(
     batch_size=32,
     num_workers=10,
     persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
+    sampler=dict(type='eva_mm.LeanSampler', shuffle=True),
     collate_fn=dict(type='default_collate'),
     drop_last=True,
     dataset=dict(
-        type='CustomDataset',
+        type='eva_mm.MergedImages',
         data_root='data/merged30m',
-        with_label=False,
+        index='index',
+        # ImageNet-21K, ADE20K train, CC12M, CC3M, COCO train2017 and Objects365
+        sources=dict(in21k='in21k', ade20k='ade20k', cc12m='cc12m', cc3m='cc3m', coco='coco', o365='o365'),
         pipeline=[
-            dict(type='LoadImageFromFile'),
             dict(type='RandomFlip', prob=0.5),
             dict(
                 type='RandomResizedCrop',
@@ -68,5 +73,8 @@ optim_wrapper = dict(type='DeepSpeedOptimWrapper', optimizer=dict(lr=1e-3, betas
 strategy = dict(gradient_clipping=3.0)
 param_scheduler = dict(
     type='eva_mm.EVACosineLR', warmup_epochs=2, eta_min_ratio=1e-2, by_epoch=True, convert_to_iter_based=True)
-train_cfg = dict(by_epoch=True, max_epochs=150, val_interval=1)
+train_cfg = dict(max_epochs=150, val_interval=1)
+# about every 20 minutes at the published speed
+default_hooks = dict(checkpoint=dict(by_epoch=False, interval=1000))
+custom_hooks = [*_base_.custom_hooks, dict(type='eva_mm.BrokenImageHook')]
 val_cfg = dict()

@@ -20,8 +20,8 @@ model = dict(
 train_dataloader = dict(
     dataset=dict(
         data_root='data/imagenet21k',
+        sources=dict(_delete_=True, in21k='.'),
         pipeline=[
-            dict(type='LoadImageFromFile'),
             dict(type='RandomFlip', prob=0.5),
             dict(
                 type='RandomResizedCrop',

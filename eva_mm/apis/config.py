@@ -77,6 +77,8 @@ def load_config(path: str, args: Namespace | None = None) -> Config:
         path: Config file of any host with EVA in it.
         args: May have ``cfg_options`` (dict), ``work_dir`` and ``data_root``.
 
+    A config may name its own folder of data, as those of ``tools/misc/new_config.py`` do: ``own_data = 'DIR'``.
+
     Returns:
         The config, with ``work_dir`` set: the option, the config's own, or ``work_dirs/<name of the file>``.
 
@@ -90,7 +92,7 @@ def load_config(path: str, args: Namespace | None = None) -> Config:
     cfg = Config.fromfile(path)
     options = getattr(args, 'cfg_options', None) or {}
     _reject_unknown_keys(cfg, options)
-    data_root = getattr(args, 'data_root', None)
+    data_root = getattr(args, 'data_root', None) or cfg.get('own_data')
     if data_root:
         print(f'{data_root}: {use_data_root(cfg, data_root)}', flush=True)
     cfg.merge_from_dict(options)

@@ -8,7 +8,7 @@ from eva_mm.apis.errors import UserError
 
 
 def _pretraining(cfg: Config, root: str) -> str:
-    cfg.train_dataloader.dataset.data_root = root
+    cfg.train_dataloader.dataset.merge(dict(data_root=root, sources=None, index=None))
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     return f'all images below {root}, without validation'
 

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config, ConfigDict
+from mmengine.config import ConfigDict
 from torch import Tensor
 
 import eva_mm
 from eva_mm.apis.errors import UserError
+from eva_mm.apis.plain_config import read_plain_config
 from eva_mm.checkpoint import read_checkpoint
 from eva_mm.checkpoint.convert import unwrap
 from eva_mm.checkpoint.save import check_destination, write_weights
@@ -51,20 +52,22 @@ def _config_text(meta: dict, run: Path) -> str:
         if len(dumped) != 1:
             raise UserError(f'The config is neither in the checkpoint nor the one .py file of {run}: put it there.')
         text = dumped[0].read_text()
-    cfg = Config.fromstring(text, '.py')
+    cfg = read_plain_config(text)
     for key in _RUN_KEYS:
         cfg.pop(key, None)
-    _forget_pretrained(cfg.model)
+    forget_pretrained(cfg.model)
     return cfg.pretty_text
 
 
-def _forget_pretrained(node: Any) -> None:
-    """The weights are in the file, so what they started from is not needed."""
+def forget_pretrained(node: Any) -> None:
+    """Take out of a model's config what its weights started from: it is not needed where the weights are at hand."""
     if isinstance(node, ConfigDict):
         if (node.get('init_cfg') or {}) and 'Pretrained' in str(node.init_cfg):
             node.init_cfg = None
+        if node.get('start_from'):
+            node.start_from = None
         for value in node.values():
-            _forget_pretrained(value)
+            forget_pretrained(value)
 
 
 def _plain(value: Any) -> Any:

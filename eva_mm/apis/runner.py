@@ -1,6 +1,8 @@
 """One runner for the configs of every host."""
 
 import os
+import subprocess
+from datetime import timedelta
 
 import torch
 from mmengine.config import Config
@@ -9,6 +11,23 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from eva_mm.apis.errors import UserError
+
+# what torchrun sets, and what Slurm calls it
+_SLURM_NAMES = {'RANK': 'SLURM_PROCID', 'WORLD_SIZE': 'SLURM_NTASKS', 'LOCAL_RANK': 'SLURM_LOCALID'}
+
+
+def _use_slurm_environment(cfg: Config) -> None:
+    """Let ``--launcher slurm`` be ``pytorch`` where there is no GPU: mmengine's calls ``torch.cuda.set_device``."""
+    if cfg.get('launcher') != 'slurm' or torch.cuda.is_available():
+        return
+    if 'SLURM_PROCID' not in os.environ:
+        raise UserError('--launcher slurm expects the environment that srun sets: start with tools/slurm_train.sh.')
+    os.environ.update({name: os.environ[slurm] for name, slurm in _SLURM_NAMES.items()})
+    if 'MASTER_ADDR' not in os.environ:
+        nodes = ('scontrol', 'show', 'hostnames', os.environ['SLURM_NODELIST'])
+        os.environ['MASTER_ADDR'] = subprocess.check_output(nodes, text=True).split()[0]
+    os.environ.setdefault('MASTER_PORT', '29500')
+    cfg.launcher = 'pytorch'
 
 
 def _start_cpu_process_group(cfg: Config) -> None:
@@ -20,7 +39,8 @@ def _start_cpu_process_group(cfg: Config) -> None:
             '--launcher pytorch expects the environment that torchrun sets: start with '
             'torchrun --nproc_per_node=N tools/train.py ..., or leave --launcher out.'
         )
-    torch.distributed.init_process_group('gloo')
+    seconds = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
+    torch.distributed.init_process_group('gloo', timeout=seconds and timedelta(seconds=seconds))
     if cfg.get('runner_type') is None:
         cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel', device_ids=None))
 
@@ -36,6 +56,7 @@ def build_runner(cfg: Config) -> Runner:
     """
     if cfg.get('strategy') is not None:
         cfg.runner_type = 'FlexibleRunner'
+    _use_slurm_environment(cfg)
     if cfg.get('runner_type') is None:
         _start_cpu_process_group(cfg)
         return Runner.from_cfg(cfg)

@@ -11,8 +11,9 @@ from mmengine.runner import Runner
 from eva_mm.apis.config import check_data_folders, load_config
 from eva_mm.apis.errors import UserError
 from eva_mm.apis.options import parse_cfg_options
+from eva_mm.apis.publish import forget_pretrained
 from eva_mm.apis.runner import build_runner
-from eva_mm.apis.weights import load_weights
+from eva_mm.apis.weights import load_weights, refuse_random_parts
 
 
 def _use_tta(cfg: Config) -> None:
@@ -77,18 +78,13 @@ def prepare_test(args: Namespace) -> Runner:
         return build_runner(cfg)
     cfg.strategy = cfg.load_from = None
     # what a checkpoint of the whole model overwrites anyway need not exist
-    _forget_pretrained(cfg.model)
+    forget_pretrained(cfg.model)
     runner = build_runner(cfg)
     if args.tta:
         runner.register_hook(PrepareTTAHook(cfg.tta_model))
-    load_weights(runner.model, args.checkpoint)
+    report = load_weights(runner.model, args.checkpoint)
+    refuse_random_parts(runner.model, args.checkpoint, report)
     return runner
-
-
-def _forget_pretrained(model: ConfigDict) -> None:
-    for value in [model, *model.values()]:
-        if isinstance(value, dict) and (value.get('init_cfg') or {}) and value.init_cfg.get('type') == 'Pretrained':
-            value.init_cfg = None
 
 
 def write_metrics(metrics: dict, file: str) -> None:

@@ -4,14 +4,18 @@ from argparse import Namespace
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.runner import Runner
+from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from eva_mm.apis.config import check_data_folders, load_config
 from eva_mm.apis.errors import UserError
+from eva_mm.apis.log_to import log_to
 from eva_mm.apis.options import parse_cfg_options
 from eva_mm.apis.runner import build_runner
 from eva_mm.apis.weights import LoadWeightsHook
 from eva_mm.checkpoint import read_checkpoint
+from eva_mm.engine.checkpoint_store import damage
+from eva_mm.engine.roll_back import resume_from
+from eva_mm.engine.run_summary_hook import RunSummaryHook
 
 
 def _use_amp(cfg: Config) -> None:
@@ -51,6 +55,26 @@ def _set_start(cfg: Config, args: Namespace) -> None:
             cfg.load_from = args.resume
 
 
+def _check_batches(runner: Runner) -> None:
+    """Refuse an epoch without a batch, which a data set smaller than a batch has with ``drop_last``."""
+    loop = runner.train_loop
+    if isinstance(loop, EpochBasedTrainLoop) and not len(loop.dataloader):
+        raise UserError(
+            f'The {len(loop.dataloader.dataset)} training samples do not fill one batch of '
+            f'{loop.dataloader.batch_sampler.batch_size} per process, and train_dataloader.drop_last leaves them out: '
+            'make the batch smaller with --cfg-options train_dataloader.batch_size=N.'
+        )
+
+
+def _choose_checkpoint(runner: Runner) -> None:
+    """Resume from the newest checkpoint that is sound, or from the given one if it is."""
+    if runner._load_from is None:
+        runner._load_from = resume_from(runner.work_dir)
+        runner._resume = runner._load_from is not None
+    elif (why := damage(Path(runner._load_from))) is not None:
+        raise UserError(f'--resume names {runner._load_from!r}, which is damaged ({why}): give another checkpoint.')
+
+
 def prepare_training(args: Namespace) -> Runner:
     """The runner that ``tools/train.py`` trains.
 
@@ -72,6 +96,8 @@ def prepare_training(args: Namespace) -> Runner:
     if args.seed is not None:
         cfg.setdefault('randomness', {})
         cfg.randomness.seed = args.seed
+    if getattr(args, 'log_to', None):
+        log_to(cfg, args.log_to)
     _set_start(cfg, args)
     check_data_folders(cfg, ('train_dataloader', 'val_dataloader'))
     start = None
@@ -81,6 +107,9 @@ def prepare_training(args: Namespace) -> Runner:
     runner = build_runner(cfg)
     if start:
         runner.register_hook(LoadWeightsHook(start))
+    if cfg.get('resume'):
+        _choose_checkpoint(runner)
+    runner.register_hook(RunSummaryHook())
     # built here, so that a wrong key of train_cfg or of a data set is found as wrong input and not as a defect
-    _ = runner.train_loop
+    _check_batches(runner)
     return runner

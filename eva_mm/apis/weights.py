@@ -1,5 +1,7 @@
 """Loading whole models: of our runs, of hosts, or any released EVA file, never silently in part."""
 
+from pathlib import Path
+
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
@@ -7,7 +9,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from eva_mm.apis.errors import UserError
-from eva_mm.checkpoint import load_model, read_checkpoint
+from eva_mm.checkpoint import Report, load_model, read_checkpoint
 from eva_mm.checkpoint.convert import unwrap
 
 
@@ -22,11 +24,14 @@ def _load_as_it_is(model: nn.Module, weights: dict, checkpoint: str) -> str:
     return f'loaded {len(weights)} weights from {checkpoint}'
 
 
-def load_weights(model: nn.Module, checkpoint: str) -> None:
+def load_weights(model: nn.Module, checkpoint: str) -> Report | None:
     """Load a checkpoint into a model built from a config.
 
     Models with an EVA backbone take every file that :func:`eva_mm.checkpoint.convert_state_dict` knows, others a
     checkpoint of their own. What was done is logged.
+
+    Returns:
+        What happened to each weight, if the file had to be converted; ``None`` if it is of this very model.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -37,8 +42,30 @@ def load_weights(model: nn.Module, checkpoint: str) -> None:
     task = getattr(getattr(model, 'backbone', model), 'checkpoint_task', None)
     # a plain EVA backbone may stand in the model of another task: its own checkpoints need no conversion
     fits = weights.keys() == own.keys() and all(weights[name].shape == own[name].shape for name in own)
-    report = load_model(model, checkpoint, task) if task and not fits else _load_as_it_is(model, weights, checkpoint)
-    print_log(str(report), logger='current')
+    report = load_model(model, checkpoint, task) if task and not fits else None
+    print_log(str(report or _load_as_it_is(model, weights, checkpoint)), logger='current')
+    return report
+
+
+def refuse_random_parts(model: nn.Module, checkpoint: Path | str, report: Report | None) -> None:
+    """Training may start without a head for these classes; the predictions of such a model mean nothing.
+
+    Args:
+        model: What was loaded into.
+        checkpoint: Its file.
+        report: What :func:`load_weights` returned.
+
+    Raises:
+        UserError: A parameter is still random.
+    """
+    parameters = {name for name, _ in model.named_parameters()}
+    random = [name for name in (report.fresh if report else ()) if name in parameters]
+    if random:
+        raise UserError(
+            f'{checkpoint} has no weights for {len(random)} parameters of this {type(model).__name__}, for instance '
+            f'{random[-1]} ({report.fresh[random[-1]]}): give a checkpoint that was trained with this config; '
+            'for one of your own classes add the data root, or give the checkpoint alone if it carries its config.'
+        )
 
 
 class LoadWeightsHook(Hook):

@@ -39,9 +39,11 @@ def unwrap(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     Raises:
         ValueError: It holds no tensors.
     """
-    while wrapper := next((key for key in WRAPPERS if isinstance(checkpoint.get(key), Mapping)), None):
-        checkpoint = checkpoint[wrapper]
-    weights = {name: value for name, value in checkpoint.items() if isinstance(value, Tensor)}
+    # each at most once: a file may hold a dict that contains itself
+    for _ in WRAPPERS:
+        wrapper = next((key for key in WRAPPERS if isinstance(checkpoint.get(key), Mapping)), None)
+        checkpoint = checkpoint[wrapper] if wrapper else checkpoint
+    weights = {name: each for name, each in checkpoint.items() if isinstance(name, str) and isinstance(each, Tensor)}
     if not weights:
         raise ValueError(
             f'The checkpoint holds no weights: its keys are {", ".join(map(str, list(checkpoint)[:5])) or "none"}; '

@@ -84,7 +84,14 @@ FITTERS: tuple[tuple[re.Pattern, Callable[[Tensor, Tensor, Geometry], Tensor]], 
 def _fit(name: str, weight: Tensor, like: Tensor, geometry: Geometry) -> Tensor | None:
     for pattern, fit in FITTERS:
         if pattern.fullmatch(name):
-            fitted = fit(weight, like, geometry)
+            try:
+                fitted = fit(weight, like, geometry)
+            # torch's refusals of sizes and dtypes that no EVA file has
+            except (RuntimeError, NotImplementedError, IndexError, ZeroDivisionError) as error:
+                raise ValueError(
+                    f'{name} is {tuple(weight.shape)} {weight.dtype} in the file and cannot be resized to '
+                    f'{tuple(like.shape)}: give a checkpoint of EVA.'
+                ) from error
             return fitted if fitted.shape == like.shape else None
     return None
 
@@ -103,7 +110,7 @@ def drop_spare_rows(
     trimmed = {}
     for name, weight in weights.items():
         like = target.get(name)
-        if like is not None and re.fullmatch(pattern, name) and len(weight) == len(like) + 1:
+        if like is not None and weight.ndim and re.fullmatch(pattern, name) and len(weight) == len(like) + 1:
             report.resized[name] = tuple(weight.shape), tuple(like.shape)
             weight = weight[:-1]
         trimmed[name] = weight

@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import urlparse
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
@@ -29,6 +28,10 @@ def _local_file(source: str | os.PathLike) -> Path:
         copy.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(str(source), str(copy))
     return copy
+
+
+class UnsafeCheckpointError(ValueError):
+    """A checkpoint holds objects whose reading could run code."""
 
 
 class _Settings:
@@ -59,7 +62,7 @@ def _unpickle(path: Path) -> Any:
         return _torch_load(path)
     except pickle.UnpicklingError as error:
         if 'weights_only' in str(error).lower() or 'Unsupported global' in str(error):
-            raise ValueError(
+            raise UnsafeCheckpointError(
                 f'{path} is refused: besides tensors it holds Python objects, and reading those can run code. '
                 'Save its weights alone, or as safetensors, with the program that wrote it.'
             ) from error
@@ -80,7 +83,8 @@ def read_checkpoint(source: str | os.PathLike) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is a folder, truncated, no checkpoint, or holds more than tensors and plain values.
+        ValueError: It is a folder, truncated or no checkpoint.
+        UnsafeCheckpointError: It holds more than tensors and plain values.
     """
     path = _local_file(source)
     if not path.exists():
@@ -92,7 +96,10 @@ def read_checkpoint(source: str | os.PathLike) -> dict[str, Any]:
         )
     try:
         checkpoint = load_file(path) if path.suffix == '.safetensors' else _unpickle(path)
-    except (RuntimeError, EOFError, KeyError, pickle.UnpicklingError, SafetensorError) as error:
+    except (UnsafeCheckpointError, ImportError, PermissionError):
+        raise
+    # damaged bytes make torch's readers fail in whatever line comes first: IndexError, TypeError, OSError, ...
+    except Exception as error:
         raise ValueError(
             f'{path} cannot be read ({path.stat().st_size:,} bytes): it is truncated or no checkpoint; '
             'copy or download it again.'
@@ -116,7 +123,13 @@ def _complain(report: Report, source: str | os.PathLike, part: str) -> None:
 
 
 def _load(
-    module: nn.Module, source: str | os.PathLike, task: str, strict: bool, prefix: str, grid: tuple | None
+    module: nn.Module,
+    source: str | os.PathLike,
+    task: str,
+    strict: bool,
+    prefix: str,
+    grid: tuple | None,
+    mapped: bool = False,
 ) -> Report:
     target = {prefix + name: tensor for name, tensor in module.state_dict().items()}
     conversion: Conversion = convert_state_dict(
@@ -125,12 +138,19 @@ def _load(
     if strict:
         _complain(conversion.report, source, type(module).__name__)
     weights = {name.removeprefix(prefix): tensor for name, tensor in conversion.state_dict.items()}
-    module.load_state_dict(weights, strict=False)
+    if mapped:
+        kept = module.state_dict()
+        weights = {name: tensor.to(kept[name]) for name, tensor in weights.items() if name in kept}
+    module.load_state_dict(weights, strict=False, assign=mapped)
     return conversion.report
 
 
 def load_pretrained(
-    backbone: nn.Module, source: str | os.PathLike, task: str | None = None, strict: bool = True
+    backbone: nn.Module,
+    source: str | os.PathLike,
+    task: str | None = None,
+    strict: bool = True,
+    mapped: bool = False,
 ) -> Report:
     """Load any EVA checkpoint into a backbone, resized to its patches, positions and windows.
 
@@ -139,6 +159,9 @@ def load_pretrained(
         source: Path or URL of the checkpoint, of whatever task and layout.
         task: Task whose names the backbone has; its ``checkpoint_task`` if ``None``.
         strict: Whether it is an error if the file lacks weights that it should have, or holds unknown ones.
+        mapped: Let the weights lie in the file as :func:`read_checkpoint` maps it, where dtype and device agree,
+            instead of copying them: they are read when they are used, and what is trained is copied then. The file
+            must not be written to while the backbone lives.
 
     Returns:
         What happened to each weight.
@@ -149,7 +172,8 @@ def load_pretrained(
             if weights are missing or unexpected.
     """
     task = task or backbone.checkpoint_task
-    return _load(backbone, source, task, strict, key_table(task).trunk, getattr(backbone, 'grid', None))
+    grid = getattr(backbone, 'grid', None)
+    return _load(backbone, source, task, strict, key_table(task).trunk, grid, mapped)
 
 
 def load_model(model: nn.Module, source: str | os.PathLike, task: str, strict: bool = True) -> Report:

@@ -33,8 +33,8 @@ def square_grid(tokens: int) -> tuple[int, int]:
     Raises:
         ValueError: ``tokens`` is no square number.
     """
-    side = math.isqrt(tokens)
-    if side * side != tokens:
+    side = math.isqrt(max(tokens, 0))
+    if tokens < 1 or side * side != tokens:
         raise ValueError(f'{tokens} patch positions are no square grid: give the grid as (H, W) or (T, H, W).')
     return side, side
 

@@ -1,7 +1,9 @@
 """Data sets, transforms and samplers. Only host-free modules are imported here."""
 
 from eva_mm.datasets.captioned_images import CaptionedImages
+from eva_mm.datasets.class_folders import ClassFolders
 from eva_mm.datasets.masking import BlockwiseMask, EvenPatchMask
+from eva_mm.datasets.merged.sampler import LeanSampler
 from eva_mm.datasets.objectnet import ObjectNet
 from eva_mm.datasets.repeat_factor_sampler import RepeatFactorSampler
 from eva_mm.datasets.robustness import CropBorder, RobustnessSet
@@ -10,10 +12,12 @@ from eva_mm.datasets.video import DecodeFrames, EVAVideoDataset, OpenVideo, Samp
 __all__ = [
     'BlockwiseMask',
     'CaptionedImages',
+    'ClassFolders',
     'CropBorder',
     'DecodeFrames',
     'EVAVideoDataset',
     'EvenPatchMask',
+    'LeanSampler',
     'ObjectNet',
     'OpenVideo',
     'RepeatFactorSampler',

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-SUFFIXES = frozenset(('.jpg', '.jpeg', '.png', '.bmp', '.ppm', '.pgm', '.tif', '.tiff', '.webp'))
+from eva_mm.datasets.class_folders import SUFFIXES, class_images
 
 
 @dataclass(frozen=True)
@@ -41,17 +41,20 @@ class ClassificationInspection:
         for loader, split in (('train', 'train'), ('val', 'val'), ('test', 'val')):
             if cfg.get(f'{loader}_dataloader') is None:
                 continue
-            where = f'{loader}_dataloader.dataset'
-            dataset = dict(
-                type='ImageNet',
-                split='',
+            dataset = cfg[f'{loader}_dataloader']['dataset']
+            if 'pipeline' not in dataset:
+                raise ValueError(
+                    f'{loader}_dataloader of this config reads {dataset.get("type")}, a combination of data sets, '
+                    f'which {self.root} cannot replace: take a config with one data set.'
+                )
+            options[f'{loader}_dataloader.dataset'] = dict(
+                _delete_=True,
+                type='eva_mm.ClassFolders',
                 data_root=str(self.root),
-                ann_file='',
-                data_prefix=split,
+                data_prefix=dict(img_path=split),
                 metainfo=dict(classes=self.classes),
-                with_label=True,
+                pipeline=dataset['pipeline'],
             )
-            options |= {f'{where}.{key}': value for key, value in dataset.items()}
         for evaluator in ('val_evaluator', 'test_evaluator'):
             topk = (cfg.get(evaluator) or {}).get('topk', ())
             if any(k > len(self.classes) for k in topk):
@@ -59,15 +62,15 @@ class ClassificationInspection:
         return options
 
 
-def _images(folder: Path) -> int:
-    return sum(path.suffix.lower() in SUFFIXES for path in folder.rglob('*'))
+def _classes(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith('.'))
 
 
 def inspect_classification(root: str | Path) -> ClassificationInspection:
     """Look at ``ROOT/train/CLASS/*`` and ``ROOT/val/CLASS/*``.
 
     Raises:
-        FileNotFoundError: A split is missing.
+        FileNotFoundError: A split is missing, or ``val`` has no image.
         ValueError: A class of ``val`` is unknown to ``train``, a class has no image, or there are fewer than two.
     """
     root = Path(root)
@@ -76,20 +79,23 @@ def inspect_classification(root: str | Path) -> ClassificationInspection:
             raise FileNotFoundError(
                 f'{root} has no folder {split!r}: put images into {root}/train/CLASS/ and {root}/val/CLASS/.'
             )
-    classes = {
-        split: sorted(path.name for path in (root / split).iterdir() if path.is_dir()) for split in ('train', 'val')
-    }
+    classes = {split: _classes(root / split) for split in ('train', 'val')}
     unknown = set(classes['val']) - set(classes['train'])
     if unknown:
         raise ValueError(f'{root}/val has the class {min(unknown)!r}, which {root}/train lacks: rename or move it.')
     if len(classes['train']) < 2:
         raise ValueError(f'{root}/train has {len(classes["train"])} class folders: at least two are expected.')
-    empty = [name for name in classes['train'] if not _images(root / 'train' / name)]
+    images = {
+        split: {name: len(class_images(root / split / name)) for name in names} for split, names in classes.items()
+    }
+    empty = [name for name, count in images['train'].items() if not count]
     if empty:
         raise ValueError(
             f'{root}/train/{empty[0]} has no image ({", ".join(sorted(SUFFIXES))}): add some or remove the folder.'
         )
-    counts = {split: sum(_images(root / split / name) for name in names) for split, names in classes.items()}
-    missing = sorted(set(classes['train']) - set(classes['val']))
+    counts = {split: sum(numbers.values()) for split, numbers in images.items()}
+    if not counts['val']:
+        raise FileNotFoundError(f'{root}/val has no image: put some of each class into {root}/val/CLASS/.')
+    missing = [name for name in classes['train'] if not images['val'].get(name)]
     remarks = (f'{len(missing)} classes have no validation image, the first is {missing[0]}.',) if missing else ()
     return ClassificationInspection(root, tuple(classes['train']), counts, remarks)

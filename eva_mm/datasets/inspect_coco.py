@@ -1,11 +1,12 @@
 """Reading an annotation file in COCO's format before anything is trained on it."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from PIL import Image, UnidentifiedImageError
 
 PARTS = ('images', 'annotations', 'categories')
 ANNOTATION_FILES = (
@@ -15,6 +16,9 @@ ANNOTATION_FILES = (
     '{split}.json',
     '{split}/_annotations.coco.json',
 )
+# how many images are opened to compare their size
+OPENED_IMAGES = 1000
+ORIENTATION_TAG = 0x0112
 IMAGE_FOLDERS = ('{split}2017', '{split}', 'images/{split}', 'images', '.')
 
 
@@ -38,6 +42,13 @@ class CocoSummary:
     skipped: dict[str, int] = field(default_factory=dict)
     has_masks: bool = True
 
+    def __str__(self) -> str:
+        skipped = ', '.join(f'{count} {reason}' for reason, count in self.skipped.items())
+        return (
+            f'{len(self.classes)} classes, {self.num_images} images, {self.num_objects} objects'
+            f'{"" if self.has_masks else " without masks"}{f" (left out: {skipped})" if skipped else ""}.'
+        )
+
     def skip(self, reason: str) -> None:
         """Count one more annotation that is left out."""
         self.skipped[reason] = self.skipped.get(reason, 0) + 1
@@ -56,7 +67,7 @@ def _read(ann_file: Path) -> dict[str, list[dict]]:
         raise FileNotFoundError(f'There is no annotation file {ann_file}: give one in the format of COCO.')
     try:
         content = json.loads(ann_file.read_text())
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f'{ann_file} is no JSON file ({error}): give one in the format of COCO.') from error
     if not isinstance(content, dict):
         raise ValueError(f'{ann_file} holds a {type(content).__name__}, expected a dict with {", ".join(PARTS)}.')
@@ -64,8 +75,8 @@ def _read(ann_file: Path) -> dict[str, list[dict]]:
         if not isinstance(content.get(part), list):
             raise ValueError(f'{ann_file} has no list "{part}": a COCO file has {", ".join(PARTS)}.')
         for index, entry in enumerate(content[part]):
-            if not isinstance(entry, dict) or 'id' not in entry:
-                raise ValueError(f'{ann_file}: entry {index} of "{part}" is not a dict with an "id".')
+            if not isinstance(entry, dict) or not isinstance(entry.get('id'), int | str):
+                raise ValueError(f'{ann_file}: entry {index} of "{part}" is no dict with a number or a text as "id".')
         if len({entry['id'] for entry in content[part]}) < len(content[part]):
             raise ValueError(f'{ann_file}: two entries of "{part}" have the same id; ids must be unique.')
     return content
@@ -75,6 +86,8 @@ def _classes(ann_file: Path, categories: Sequence[Mapping[str, Any]]) -> tuple[s
     for category in categories:
         if not isinstance(category.get('name'), str):
             raise ValueError(f'{ann_file}: category {category["id"]} has no name; give it one.')
+        if not isinstance(category['id'], int):
+            raise ValueError(f'{ann_file}: category {category["name"]!r} has the id {category["id"]!r}, not a number.')
     names = tuple(each['name'] for each in sorted(categories, key=lambda each: each['id']))
     twice = sorted(name for name in set(names) if names.count(name) > 1)
     if twice or not names:
@@ -83,32 +96,61 @@ def _classes(ann_file: Path, categories: Sequence[Mapping[str, Any]]) -> tuple[s
     return names
 
 
+def _is_file(folder: Path, name: Any) -> bool:
+    try:
+        return isinstance(name, str) and (folder / name).is_file()
+    except OSError:  # a name that no file can have
+        return False
+
+
+def _check_size(ann_file: Path, image: Mapping[str, Any], file: Path) -> None:
+    try:
+        with Image.open(file) as opened:
+            # hosts turn a photograph upright, and so do most tools that annotate
+            upright = opened.size[::-1] if opened.getexif().get(ORIENTATION_TAG, 1) > 4 else opened.size
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
+        raise ValueError(f'{file}, image {image["id"]} of {ann_file}, cannot be read ({error}): replace it.') from error
+    if upright != (image['width'], image['height']):
+        raise ValueError(
+            f'{file} has {upright[0]} x {upright[1]} pixels, and {ann_file} says {image["width"]} x {image["height"]} '
+            f'of image {image["id"]}: correct the file, or export both again.'
+        )
+
+
 def _check_images(ann_file: Path, images: Sequence[Mapping[str, Any]], folder: Path | None) -> None:
     for image in images:
         sides = [image.get(side) for side in ('height', 'width')]
-        if not image.get('file_name') or not all(isinstance(side, int) and side > 0 for side in sides):
+        name = image.get('file_name')
+        if not (name and isinstance(name, str)) or not all(isinstance(side, int) and side > 0 for side in sides):
             raise ValueError(
                 f'{ann_file}: image {image["id"]} needs a file_name, a height and a width in pixels; it has {image}.'
             )
     if folder is None:
         return
-    missing = [image for image in images if not (folder / image['file_name']).is_file()]
+    missing = [image for image in images if not _is_file(folder, image['file_name'])]
     if missing:
         raise FileNotFoundError(
             f'{ann_file}: {len(missing)} of {len(images)} images are not under {folder}, the first is image '
             f'{missing[0]["id"]}, {missing[0]["file_name"]!r}: put them there or take them out of the file.'
         )
+    # headers of a hundred thousand files take minutes on a network drive
+    for image in images[:: max(1, len(images) // OPENED_IMAGES)]:
+        _check_size(ann_file, image, folder / image['file_name'])
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+    # a whole number of hundreds of digits is finite, and no float
+    return isinstance(value, int | float) and abs(value) < 1e300
 
 
-def _segmentation_problem(segmentation: Any) -> str:
-    """Why a segmentation cannot be read; empty if it can."""
+def _segmentation_problem(segmentation: Any, size: tuple[int, int]) -> str:
+    """Why a segmentation of an image of this height and width cannot be read; empty if it can."""
     if isinstance(segmentation, dict):
-        complete = {'counts', 'size'} <= set(segmentation)
-        return '' if complete else 'is a run-length code without counts or size'
+        if not {'counts', 'size'} <= set(segmentation):
+            return 'is a run-length code without counts or size'
+        if segmentation['size'] != list(size):
+            return f'is a run-length code of the size {segmentation["size"]}, and its image has {list(size)}'
+        return ''
     if not isinstance(segmentation, list):
         return f'is a {type(segmentation).__name__}, expected polygons or a run-length code'
     for polygon in segmentation:
@@ -119,17 +161,19 @@ def _segmentation_problem(segmentation: Any) -> str:
 
 def _inspect_object(summary: CocoSummary, annotation: Mapping[str, Any], sizes: Mapping, categories: set) -> None:
     where = f'{summary.ann_file}: annotation {annotation["id"]}'
-    if annotation.get('image_id') not in sizes:
+    if not isinstance(annotation.get('image_id'), int | str) or annotation['image_id'] not in sizes:
         raise ValueError(f'{where} is of image {annotation.get("image_id")}, which is not in "images".')
-    if annotation.get('category_id') not in categories:
+    if not isinstance(annotation.get('category_id'), int) or annotation['category_id'] not in categories:
         raise ValueError(f'{where} is of category {annotation.get("category_id")}, which is not in "categories".')
     box = annotation.get('bbox')
     if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)):
         raise ValueError(f'{where} has the bbox {box}, expected [x, y, width, height] in pixels.')
+    if not _is_number(annotation.get('area', 0)):
+        raise ValueError(f'{where} has the area {annotation["area"]!r}, expected a number of pixels.')
     segmentation = annotation.get('segmentation')
-    if segmentation and (problem := _segmentation_problem(segmentation)):
-        raise ValueError(f'{where}: its segmentation {problem}.')
     height, width = sizes[annotation['image_id']]
+    if segmentation and (problem := _segmentation_problem(segmentation, (height, width))):
+        raise ValueError(f'{where}: its segmentation {problem}.')
     x, y, w, h = box
     if annotation.get('iscrowd'):
         summary.skip('crowd')
@@ -215,12 +259,11 @@ def find_coco_split(data_root: str | Path, split: str) -> CocoSplit:
     folders += [name.format(split=each) for each in splits for name in IMAGE_FOLDERS]
     images = _read(root / ann_file)['images']
     first = images[0].get('file_name') if images else None
-    if not first:
-        raise ValueError(
-            f'{root / ann_file}: its first image has no file_name.' if images else f'{root / ann_file} lists no images.'
-        )
+    if not (first and isinstance(first, str)):
+        problem = 'its first image has no file_name' if images else 'the list "images" is empty'
+        raise ValueError(f'{root / ann_file}: {problem}.')
     for folder in folders:
-        if (root / folder / first).is_file():
+        if _is_file(root / folder, first):
             return CocoSplit(ann_file, folder)
     raise FileNotFoundError(
         f'{root / ann_file}: its first image {first!r} is in none of {", ".join(folders)} under {root}.'

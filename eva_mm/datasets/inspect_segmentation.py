@@ -113,8 +113,12 @@ def _class_list(root: Path) -> tuple[list[str], list[tuple[int, int, int]]]:
         raise FileNotFoundError(
             f'{root} has no class list: write one name per line, in the order of the ids, to {root / CLASS_FILES[0]}.'
         )
+    try:
+        lines = file.read_text(encoding='utf-8').splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{file} is not text in UTF-8 ({error}): save it as UTF-8.') from error
     names, colours = [], []
-    for line in filter(str.strip, file.read_text(encoding='utf-8').splitlines()):
+    for line in filter(str.strip, lines):
         name, _, colour = line.strip().partition('\t')
         names.append(name)
         parts = colour.split()

@@ -108,13 +108,32 @@ def _part(source: Path, folder: Path, entries: list[Entry], classes: list[str], 
     return Part('' if source.is_dir() else str(source.resolve()), str(folder.resolve()), indices, chosen)
 
 
+def _missing(part: Part, name: str) -> list[str]:
+    """A remark if a list names files that do not exist.
+
+    Raises:
+        FileNotFoundError: None of them exists.
+    """
+    if not part.ann_file:
+        return []
+    paths = [path for path, _ in read_entries(Path(part.ann_file))]
+    missing = [path for path in paths if not Path(part.folder, path).is_file()]
+    if len(missing) == len(paths):
+        raise FileNotFoundError(
+            f'{part.ann_file} lists {len(paths)} videos, none of which exists; the first is {missing[0]!r}: '
+            f'write paths relative to {part.folder}.'
+        )
+    return [f'{len(missing)} of {len(paths)} {name} videos do not exist, the first is {missing[0]}.'] if missing else []
+
+
 def _remarks(train: Part, val: Part, classes: list[str]) -> list[str]:
     counts = Counter(train.labels)
     rare = [name for number, name in enumerate(classes) if counts[number] < 2]
     remarks = [f'{len(rare)} classes have fewer than 2 training videos, for instance {rare[0]!r}.'] if rare else []
     if train.indices is not None:
         remarks.append(f'There is no validation part, so {len(val.labels)} videos were put aside for it.')
-    return remarks
+        return remarks + _missing(train, 'listed')
+    return remarks + _missing(train, 'training') + _missing(val, 'validation')
 
 
 def inspect_video(root: str | Path) -> VideoInspection:
@@ -126,7 +145,7 @@ def inspect_video(root: str | Path) -> VideoInspection:
     No video is opened.
 
     Raises:
-        FileNotFoundError: ``root`` does not exist or holds no videos in any of these forms.
+        FileNotFoundError: ``root`` does not exist or holds no videos in any of these forms, or no listed one exists.
         ValueError: Validation has a class that training lacks, there is only one class, or a csv file has other
             columns.
     """

@@ -43,7 +43,8 @@ def _check_files(directory: Path) -> None:
                     f'{file} contains more than a checkpoint of DeepSpeed does and was not loaded, '
                     'since loading it could run code.'
                 ) from error
-            except (RuntimeError, EOFError) as error:
+            # damaged bytes make torch's readers fail in whatever line comes first
+            except Exception as error:
                 raise ValueError(f'{file} is damaged or incomplete; use another checkpoint.') from error
 
 

@@ -1,11 +1,12 @@
 """The half of the DeepSpeed strategy that loads, resumes and saves."""
 
 import os.path as osp
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from mmengine._strategy import DeepSpeedStrategy
-from mmengine.dist import is_main_process
+from mmengine.dist import get_rank, get_world_size, is_main_process
 from mmengine.runner.checkpoint import (
     _load_checkpoint,
     _load_checkpoint_to_model,
@@ -20,6 +21,7 @@ from eva_mm.engine.deepspeed_checkpoint import (
     save_ema,
 )
 from eva_mm.engine.fp32_weights import deepspeed_engine
+from eva_mm.engine.zero_repartition import load_repartitioned, saved_processes
 
 
 class DeepSpeedIO(DeepSpeedStrategy):
@@ -62,13 +64,24 @@ class DeepSpeedIO(DeepSpeedStrategy):
                 'directory; give the file as load_from to start from its weights.'
             )
         check_directory(filename)
-        checkpoint = super().resume(filename, **kwargs)
+        checkpoint = self._resume_directory(filename, **kwargs)
         average = read_ema(filename)
         if average is not None:
             named = {EMA_PREFIX + name: value for name, value in average.items()}
             checkpoint['ema_state_dict'] = named
         if callback is not None:
             callback(checkpoint)
+        return checkpoint
+
+    def _resume_directory(self, filename: str, resume_optimizer: bool = True, **kwargs: Any) -> dict:
+        engine, processes = deepspeed_engine(self.model), get_world_size()
+        before = saved_processes(filename) if engine.zero_optimization() else processes
+        if before in (None, processes) or not resume_optimizer:
+            return super().resume(filename, resume_optimizer=resume_optimizer, **kwargs)
+        checkpoint = super().resume(filename, resume_optimizer=False, **kwargs)
+        load_repartitioned(filename, engine.optimizer, get_rank(), processes)
+        self.load_optim_state_dict(checkpoint.pop('optim_wrapper'))
+        self.logger.info(f'{filename} was saved by {before} processes and has been cut anew for {processes}.')
         return checkpoint
 
     def save_checkpoint(
@@ -83,6 +96,9 @@ class DeepSpeedIO(DeepSpeedStrategy):
         """Save a checkpoint directory or, without the optimizer, a ``.pth`` file of the weights.
 
         Under ZeRO-3 it is always a directory.
+
+        Raises:
+            OSError: This process could not write its part; the others do not wait for it.
         """
         engine = deepspeed_engine(self.model)
         save_optimizer = save_optimizer or engine.zero_optimization_partition_weights()
@@ -94,9 +110,31 @@ class DeepSpeedIO(DeepSpeedStrategy):
         if callback is not None:
             _call_hooks(callback, checkpoint)
         average = checkpoint.pop('ema_state_dict', None) if save_optimizer else None
-        super().save_checkpoint(filename, save_optimizer=save_optimizer, extra_ckpt=checkpoint, **kwargs)
+        with _finish_writing(engine):
+            super().save_checkpoint(filename, save_optimizer=save_optimizer, extra_ckpt=checkpoint, **kwargs)
         if average is not None and is_main_process():
             save_ema(filename, average, checkpoint['meta'])
+
+
+@contextmanager
+def _finish_writing(engine: Any) -> Iterator[None]:
+    """Let a process that cannot write go on to where DeepSpeed's processes meet, and raise after that."""
+    writer, failures = engine.checkpoint_engine, []
+    write = writer.save
+
+    def save(state_dict: Any, path: str) -> None:
+        try:
+            write(state_dict, path)
+        except (OSError, RuntimeError) as error:  # torch's own writer raises the latter on a full disk
+            failures.append(OSError(f'{path}: {str(error).splitlines()[0]}'))
+
+    writer.save = save
+    try:
+        yield
+    finally:
+        del writer.save
+    if failures:
+        raise failures[0]
 
 
 def _call_hooks(callback: Callable, checkpoint: dict) -> None:

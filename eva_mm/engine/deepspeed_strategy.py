@@ -27,7 +27,8 @@ class EVADeepSpeedStrategy(DeepSpeedIO):
     - shows checkpoints to hooks, so that :class:`~eva_mm.engine.ema_hook.FP32EMAHook` is saved and
       resumed;
     - evaluates without a training loop in plain fp32, for which ZeRO has no use;
-    - honours ``auto_scale_lr``.
+    - honours ``auto_scale_lr``, and ``env_cfg.dist_cfg.timeout`` (seconds) in all of DeepSpeed's
+      groups: a process whose peers are lost fails after that time at the latest.
 
     Iterations, schedules and checkpoints count micro-batches: with ``gradient_accumulation_steps``
     of k the optimizer steps at every k-th iteration, as with mmengine's ``accumulative_counts``,
@@ -89,7 +90,10 @@ class EVADeepSpeedStrategy(DeepSpeedIO):
         self._inputs_to_half = ['inputs'] if inputs_to_half is None and half else inputs_to_half
         self.exclude_frozen_parameters = exclude_frozen_parameters
 
+    _timeout: float | None = None
+
     def _setup_distributed(self, launcher: str | None = None, backend: str = 'nccl', **kwargs: Any) -> None:
+        self._timeout = kwargs.get('timeout')
         if get_device() != 'cpu':
             super()._setup_distributed(launcher, backend, **kwargs)
             return
@@ -138,6 +142,8 @@ class EVADeepSpeedStrategy(DeepSpeedIO):
         batch_size = self.dispatch_kwargs['train_micro_batch_size_per_gpu']
         self.config.setdefault('train_micro_batch_size_per_gpu', batch_size)
         wrapper = super()._wrap_model(model)
+        if self._timeout is not None:
+            _limit_waiting(timedelta(seconds=self._timeout))
         _undo_first_step(wrapper.model.optimizer)
         return wrapper
 
@@ -164,6 +170,12 @@ def _init_single_process() -> None:
     backend = 'gloo' if get_device() == 'cpu' else 'nccl'
     store = torch.distributed.HashStore()
     torch.distributed.init_process_group(backend, store=store, rank=0, world_size=1)
+
+
+def _limit_waiting(timeout: timedelta) -> None:
+    """Give all process groups one time-out: DeepSpeed makes its own with torch's, 30 minutes on CPUs."""
+    for group in torch.distributed.distributed_c10d._world.pg_map:
+        torch.distributed.distributed_c10d._set_pg_timeout(timeout, group)
 
 
 def _undo_first_step(optimizer: Any) -> None:

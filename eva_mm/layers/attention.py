@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from eva_mm.layers.chunked_attention import attend_in_chunks
+from eva_mm.layers.relative_position import DecomposedRelativePosition
 from eva_mm.layers.windows import window_partition, window_unpartition
 
 Grid = tuple[int, ...]
@@ -45,6 +47,12 @@ def attend_fused(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, dropout_p
         v = F.pad(v, (0, extra))
     out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout_p, scale=dims**-0.5)
     return out[..., :dims]
+
+
+def _chunks_pay(q: Tensor) -> bool:
+    """Whether to attend in chunks: on a CPU in fp32, and not while a graph is recorded, where a loop would unroll."""
+    recorded = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    return q.device.type == 'cpu' and q.dtype == torch.float32 and not recorded
 
 
 class Attention(nn.Module):
@@ -105,15 +113,19 @@ class Attention(nn.Module):
         b, n, c = x.shape
         qkv = F.linear(x, self.qkv.weight, self._qkv_bias())
         q, k, v = qkv.view(b, n, 3, self.num_heads, c // self.num_heads).permute(2, 0, 3, 1, 4)
+        out = self._attend(q, k, v, grid)
+        return self.proj_drop(self.proj(out.transpose(1, 2).reshape(b, n, c)))
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, grid: Grid) -> Tensor:
+        """The attention proper, (B, h, N, d) each, in the form that suits settings and device."""
+        dropout_p = self.attn_drop if self.training else 0.0
+        if not dropout_p and isinstance(self.rel_pos, DecomposedRelativePosition) and _chunks_pay(q):
+            return attend_in_chunks(q, k, v, *self.rel_pos.terms(q, grid))
         bias = None
         if self.rel_pos is not None:
             q, k, bias = self.rel_pos(q, k, grid)
-        dropout_p = self.attn_drop if self.training else 0.0
-        if self.fp32:
-            out = attend_fp32(q, k, v, bias, dropout_p)
-        else:
-            out = attend_fused(q, k, v, bias, dropout_p)
-        return self.proj_drop(self.proj(out.transpose(1, 2).reshape(b, n, c)))
+        attend = attend_fp32 if self.fp32 else attend_fused
+        return attend(q, k, v, bias, dropout_p)
 
 
 class WindowAttention(Attention):

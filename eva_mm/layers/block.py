@@ -40,7 +40,10 @@ class Mlp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) to (..., C)."""
-        return self.drop(self.fc2(self.act(self.fc1(x))))
+        hidden = self.fc1(x)
+        # nothing but a gradient needs the values before the activation
+        hidden = self.act(hidden) if torch.is_grad_enabled() else torch.ops.aten.gelu_(hidden)
+        return self.drop(self.fc2(hidden))
 
 
 class Block(nn.Module):
@@ -79,12 +82,14 @@ class Block(nn.Module):
             self.gamma_1 = nn.Parameter(torch.full((dims,), float(layer_scale_init_value)))
             self.gamma_2 = nn.Parameter(torch.full((dims,), float(layer_scale_init_value)))
 
-    def _residual(self, x: Tensor, branch: Tensor, gamma: Tensor | None) -> Tensor:
-        return x + self.drop_path(branch if gamma is None else gamma * branch)
+    def _branch(self, branch: Tensor, gamma: Tensor | None) -> Tensor:
+        return self.drop_path(branch if gamma is None else gamma * branch)
 
     def _forward(self, x: Tensor, grid: tuple[int, ...]) -> Tensor:
-        x = self._residual(x, self.attn(self.norm1(x), grid), self.gamma_1)
-        return self._residual(x, self.mlp(self.norm2(x)), self.gamma_2)
+        x = x + self._branch(self.attn(self.norm1(x), grid), self.gamma_1)
+        branch = self._branch(self.mlp(self.norm2(x)), self.gamma_2)
+        # the first sum belongs to this block, so without a gradient the second may overwrite it
+        return x + branch if torch.is_grad_enabled() else x.add_(branch)
 
     def forward(self, x: Tensor, grid: tuple[int, ...]) -> Tensor:
         """(B, N, C) to (B, N, C); ``grid`` is the shape of the patch tokens."""

@@ -22,7 +22,8 @@ class LayerNorm(nn.LayerNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) to (..., C)."""
-        if x.dtype == self.weight.dtype and not torch.is_autocast_enabled(x.device.type):
+        # there is no autocast on the meta device, and asking for it is an error
+        if x.dtype == self.weight.dtype and (x.is_meta or not torch.is_autocast_enabled(x.device.type)):
             return F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
         normed = F.layer_norm(
             x.float(), self.normalized_shape, self.weight.float(), self.bias.float(), self.eps

@@ -84,17 +84,21 @@ class DecomposedRelativePosition(nn.Module):
         self.h = nn.Parameter(torch.zeros(2 * grid[0] - 1, head_dims))
         self.w = nn.Parameter(torch.zeros(2 * grid[1] - 1, head_dims))
 
-    def forward(self, q: Tensor, k: Tensor, grid: tuple[int, ...]) -> tuple[Tensor, Tensor, None]:
-        """Queries and keys (B, h, N, d) to (B, h, N, d + H + W); no bias is left."""
+    def terms(self, q: Tensor, grid: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        """What each row and each column of keys adds to a query's logits: (B, h, N, H) and (B, h, N, W)."""
         height, width = grid
         rows = relative_offsets(self.h, height, self.resize_mode)
         columns = relative_offsets(self.w, width, self.resize_mode)
         q_map = q.unflatten(2, (height, width))
         row_terms = torch.einsum('bnhwd,hkd->bnhwk', q_map, rows.to(q.dtype))
         column_terms = torch.einsum('bnhwd,wkd->bnhwk', q_map, columns.to(q.dtype))
+        return row_terms.flatten(2, 3), column_terms.flatten(2, 3)
+
+    def forward(self, q: Tensor, k: Tensor, grid: tuple[int, ...]) -> tuple[Tensor, Tensor, None]:
+        """Queries and keys (B, h, N, d) to (B, h, N, d + H + W); no bias is left."""
         # the logits are scaled after the product, so the terms are divided by the scale here
-        terms = torch.cat((row_terms, column_terms), dim=-1).flatten(2, 3) * q.shape[-1] ** 0.5
-        return torch.cat((q, terms), dim=-1), self._with_one_hot(k, height, width), None
+        terms = torch.cat(self.terms(q, grid), dim=-1) * q.shape[-1] ** 0.5
+        return torch.cat((q, terms), dim=-1), self._with_one_hot(k, *grid), None
 
     @staticmethod
     def _with_one_hot(k: Tensor, height: int, width: int) -> Tensor:

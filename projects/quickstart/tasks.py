@@ -102,13 +102,13 @@ TASKS: dict[str, Task] = {
         ),
         Task(
             name='video',
-            title='Video, classes told apart by motion alone',
+            title='Video, classes that no single frame tells apart',
             config='configs/nano/video.py',
             metric='acc/top1',
             metric_title='top-1 (%)',
             seconds=80,
             study_seconds=130,
-            study_options=('train_cfg.max_epochs=50', 'train_cfg.val_interval=50'),
+            study_options=('train_cfg.max_epochs=10', 'train_cfg.val_interval=10'),
             quick=False,
         ),
         Task(

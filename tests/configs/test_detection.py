@@ -81,6 +81,6 @@ def test_faithful_recipe_differs_in_clipping_and_guard_only():
         assert ours['optim_wrapper'].pop('clip_grad') == dict(max_norm=35.0)
         assert faithful['optim_wrapper'].pop('clip_grad') is None
         hooks = ours.pop('custom_hooks')
-        assert hooks[0] == dict(type='eva_mm.NonFiniteGuardHook')
+        assert hooks[0] == dict(type='eva_mm.LossGuardHook')
         assert faithful.pop('custom_hooks') == hooks[1:]
         assert ours == faithful

@@ -13,7 +13,8 @@ def _folder(root, **splits):
 
 
 def test_counts_classes_and_images(tmp_path):
-    root = _folder(tmp_path, train={'cat': ['1.jpg', '2.PNG'], 'dog': ['1.jpeg', 'notes.txt']}, val={'cat': ['3.jpg']})
+    train = {'.cache': [], 'cat': ['1.jpg', '2.PNG'], 'dog': ['1.jpeg', 'notes.txt']}
+    root = _folder(tmp_path, train=train, val={'cat': ['3.jpg']})
     found = inspect_classification(root)
     assert found.classes == ('cat', 'dog')
     assert found.counts == {'train': 3, 'val': 1}
@@ -24,13 +25,14 @@ def test_options_set_every_head_and_loader(tmp_path):
     found = inspect_classification(_folder(tmp_path, train={'a': ['1.jpg'], 'b': ['1.jpg']}, val={'a': ['1.jpg']}))
     cfg = {
         'model': {'head': {'num_classes': 1000}, 'data_preprocessor': {'num_classes': 1000}},
-        'train_dataloader': {'dataset': {'type': 'ImageNet', 'split': 'train'}},
-        'val_dataloader': {'dataset': {'type': 'ImageNet'}},
+        'train_dataloader': {'dataset': {'type': 'ImageNet', 'split': 'train', 'pipeline': []}},
+        'val_dataloader': {'dataset': {'type': 'ImageNet', 'pipeline': []}},
     }
     options = found.options(cfg)
     assert options['model.head.num_classes'] == options['model.data_preprocessor.num_classes'] == 2
-    assert options['train_dataloader.dataset.data_prefix'] == 'train'
-    assert options['val_dataloader.dataset.data_prefix'] == 'val'
+    for split in ('train', 'val'):
+        dataset = options[f'{split}_dataloader.dataset']
+        assert dataset['data_prefix'] == {'img_path': split} and dataset['metainfo'] == {'classes': ('a', 'b')}
     assert not any(key.startswith('test_dataloader') for key in options)
 
 
@@ -41,6 +43,7 @@ def test_options_set_every_head_and_loader(tmp_path):
         ({'train': {'a': ['1.jpg'], 'b': ['1.jpg']}, 'val': {'c': ['1.jpg']}}, ValueError, "has the class 'c'"),
         ({'train': {'a': ['1.jpg']}, 'val': {'a': ['1.jpg']}}, ValueError, 'at least two are expected'),
         ({'train': {'a': ['1.jpg'], 'b': ['1.txt']}, 'val': {'a': ['1.jpg']}}, ValueError, 'b has no image'),
+        ({'train': {'a': ['1.jpg'], 'b': ['1.jpg']}, 'val': {'a': []}}, FileNotFoundError, 'val has no image'),
     ],
 )
 def test_a_wrong_folder_is_one_sentence(tmp_path, splits, error, message):

@@ -2,6 +2,7 @@ import copy
 import json
 
 import pytest
+from PIL import Image
 
 from eva_mm.datasets.inspect_coco import find_coco_split, inspect_coco
 
@@ -77,7 +78,7 @@ def test_what_mmdet_leaves_out_is_counted(write):
         (dict(categories=[]), 'there are no categories'),
         (dict(images=[dict(id=1, file_name='a.png')]), 'image 1 needs a file_name, a height and a width'),
         (dict(images=None), 'has no list "images"'),
-        (dict(images=[4]), 'entry 0 of "images" is not a dict'),
+        (dict(images=[4]), 'entry 0 of "images" is no dict'),
     ],
 )
 def test_refused_with_file_and_entry(write, changes, message):
@@ -111,6 +112,38 @@ def test_missing_files(write, tmp_path):
     (tmp_path / 'text.json').write_text('hello')
     with pytest.raises(ValueError, match='text.json is no JSON file'):
         inspect_coco(tmp_path / 'text.json')
+
+
+@pytest.fixture
+def folder(write, tmp_path):
+    """The folder of the images of the file that ``write`` writes."""
+    for image in json.loads(write().read_text())['images']:
+        Image.new('RGB', (image['width'], image['height'])).save(tmp_path / image['file_name'])
+    return tmp_path
+
+
+def test_images_of_another_size_and_unreadable_ones_are_refused_by_name(write, folder):
+    inspect_coco(write(), folder)
+    Image.new('RGB', (3, 5)).save(folder / 'b.png')
+    with pytest.raises(ValueError, match=r'b.png has 3 x 5 pixels, and .*train.json says \d+ x \d+ of image 5'):
+        inspect_coco(write(), folder)
+    (folder / 'b.png').write_bytes(b'nonsense')
+    with pytest.raises(ValueError, match='b.png, image 5 of .*train.json, cannot be read'):
+        inspect_coco(write(), folder)
+
+
+def test_a_photograph_that_hosts_turn_upright_has_its_upright_size(write, folder):
+    width, height = Image.open(folder / 'a.png').size
+    turned = Image.new('RGB', (height, width))
+    turned.getexif()[0x0112] = 6
+    turned.save(folder / 'a.png', exif=turned.getexif())
+    inspect_coco(write(), folder)
+
+
+def test_a_run_length_code_of_another_size_is_refused(write):
+    path = write(annotations=[annotation(9, segmentation=dict(size=[1, 1], counts=[1]))])
+    with pytest.raises(ValueError, match=r'annotation 9: its segmentation is a run-length code of the size \[1, 1\]'):
+        inspect_coco(path)
 
 
 def test_finds_the_usual_places(write, tmp_path):

@@ -55,18 +55,20 @@ def test_one_folder_puts_every_tenth_video_aside(tmp_path, cfg):
 
 @pytest.mark.parametrize('suffix', ['csv', 'txt'])
 def test_lists(tmp_path, cfg, suffix):
-    touch(tmp_path, 'videos/a.mp4')
+    touch(tmp_path, 'videos/a.mp4', 'videos/c.mp4')
     comma = ',' if suffix == 'csv' else ' '
     (tmp_path / f'train.{suffix}').write_text(f'videos/a.mp4{comma}0\nvideos/b.mp4{comma}1\n')
     (tmp_path / f'val.{suffix}').write_text(f'videos/c.mp4{comma}1\n')
     found = inspect_video(tmp_path)
     assert found.classes == ['0', '1'] and found.val.labels == [1]
+    assert found.remarks[-1] == '1 of 2 training videos do not exist, the first is videos/b.mp4.'
     val = build(found, 'val', cfg)
     assert val.get_data_info(0)['filename'] == str(tmp_path / 'videos' / 'c.mp4')
 
 
 def test_one_csv_file(tmp_path, cfg):
     path = tmp_path / 'all.csv'
+    touch(tmp_path, *(f'{index}.mp4' for index in range(10)))
     lines = [f'{index}.mp4,{name}\n' for name in ('run', 'jump') for index in range(10)]
     path.write_text(''.join(['path,label\n', *lines]))
     found = inspect_video(path)
@@ -84,4 +86,17 @@ def test_what_cannot_be_trained_is_said(tmp_path):
         inspect_video(tmp_path)
     touch(tmp_path, 'train/run/a.mp4', 'train/jump/b.mp4', 'val/walk/c.mp4')
     with pytest.raises(ValueError, match="1 classes are not among the 2 known ones, the first is 'walk'"):
+        inspect_video(tmp_path)
+
+
+@pytest.mark.parametrize(
+    'text, error, message',
+    [
+        ('path,label\na.mp4,0\nb.mp4', ValueError, "has the line 'b.mp4', which lacks a path or a label"),
+        ('path,label\na.mp4,0\nb.mp4,1', FileNotFoundError, "lists 2 videos, none of which exists; .* 'a.mp4'"),
+    ],
+)
+def test_a_wrong_csv_file_is_refused_by_name(tmp_path, text, error, message):
+    (tmp_path / 'train.csv').write_text(text)
+    with pytest.raises(error, match=f'train.csv {message}'):
         inspect_video(tmp_path)

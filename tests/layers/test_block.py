@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from eva_mm.layers import Attention, Block, DropPath
@@ -13,6 +14,20 @@ def test_is_the_equation():
     y = x + 0.5 * block.attn(block.norm1(x), (3, 3))
     y = y + 0.5 * block.mlp(block.norm2(y))
     torch.testing.assert_close(block(x, (3, 3)), y)
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
+def test_inference_overwrites_only_its_own_tensors(dtype):
+    block = _block().eval()
+    x = torch.randn(2, 9, 16)
+    before = x.clone()
+    with torch.autocast('cpu', dtype=dtype, enabled=dtype is not torch.float32):
+        expected = block(x, (3, 3))
+        with torch.no_grad():
+            found = block(x, (3, 3))
+    assert torch.equal(x, before)
+    assert found.dtype == expected.dtype
+    assert torch.equal(found, expected)
 
 
 def test_checkpointing_changes_nothing():
@@ -43,7 +58,7 @@ def test_the_feed_forward_branch_is_dropped_as_often_as_the_attention_branch():
     block = _block(drop_path=0.5)
     x = torch.randn(4000, 1, 16)
     with torch.no_grad():
-        after_attention = block._residual(x, block.attn(block.norm1(x), (1, 1)), None)
-        out = block._residual(after_attention, block.mlp(block.norm2(after_attention)), None)
+        after_attention = x + block._branch(block.attn(block.norm1(x), (1, 1)), None)
+        out = after_attention + block._branch(block.mlp(block.norm2(after_attention)), None)
     dropped = (out == after_attention).all(-1).float().mean()
     assert abs(dropped - 0.5) < 0.03

@@ -22,3 +22,9 @@ def test_half_parameters_equal_the_explicit_fp32_form():
 def test_autocast_does_not_change_the_dtype_of_the_residual_stream():
     with torch.autocast('cpu', dtype=torch.bfloat16):
         assert LayerNorm(8)(torch.randn(2, 8).bfloat16()).dtype == torch.bfloat16
+
+
+def test_takes_tensors_without_storage():
+    """For counting operations and memory of a model that is not built."""
+    norm = LayerNorm(8).to('meta')
+    assert norm(torch.empty(2, 3, 8, device='meta')).shape == (2, 3, 8)

@@ -247,9 +247,8 @@ def test_videos_decode_and_carry_their_class(root):
         ],
     )
     assert len(data) == 10
-    assert {data.get_data_info(i)['label'] for i in range(6)} == set(range(6))
-    still = kinetics.CLASSES.index('standing still')
-    clip = next(data[i] for i in range(6) if data.get_data_info(i)['label'] != still)
+    assert {data.get_data_info(i)['label'] for i in range(4)} == set(range(4))
+    clip = data[0]
     assert clip['total_frames'] == kinetics.FRAMES
     assert [frame.shape for frame in clip['imgs']] == [(84, 84, 3)] * kinetics.FRAMES
     assert np.abs(clip['imgs'][0].astype(int) - clip['imgs'][-1]).mean() > 3
@@ -257,13 +256,12 @@ def test_videos_decode_and_carry_their_class(root):
 
 @pytest.mark.parametrize('label', range(len(kinetics.CLASSES)))
 def test_a_class_is_what_changes_from_frame_to_frame(label):
-    side, top, left, angle, strength = zip(*kinetics.path_of(np.random.default_rng(5), kinetics.CLASSES[label]))
+    side, top, left, _, strength = zip(*kinetics.path_of(np.random.default_rng(5), kinetics.CLASSES[label]))
     centres = [{round(2 * at + size) // 2 for at, size in zip(where, side)} for where in (top, left)]
     changes = {
         'moving up or down': max(centres[0]) - min(centres[0]) > 20,
         'moving sideways': max(centres[1]) - min(centres[1]) > 20,
         'changing size': max(side) - min(side) > 20,
-        'turning': max(angle) - min(angle) > 90,
         'fading': max(strength) - min(strength) > 0.5,
     }
     assert [name for name, change in changes.items() if change] == [

@@ -49,6 +49,8 @@ def command(args: argparse.Namespace, folder: Path) -> list[str]:
         f'model.target_generator.pretrained={folder / "teacher.pt"}',
         f'model.backbone.with_cp={args.with_cp}',
         f'train_dataloader.dataset.data_root={folder / "images"}',
+        'train_dataloader.dataset.sources=None',
+        'train_dataloader.dataset.index=None',
         f'train_dataloader.batch_size={args.batch_size}',
         'train_dataloader.num_workers=0',
         'train_dataloader.persistent_workers=False',

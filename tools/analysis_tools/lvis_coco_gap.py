@@ -15,7 +15,6 @@ import sys
 from pathlib import Path
 
 from eva_mm.apis import UserError, fail_in_one_sentence
-from eva_mm.datasets.lvis_subset import common_images, restrict, with_coco_classes
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / 'configs' / 'detection'
@@ -29,6 +28,9 @@ def write_subsets(lvis_file: Path, coco_file: Path, out: Path) -> list[Path]:
     Raises:
         FileNotFoundError, ValueError: A file is not there, or the two have nothing in common.
     """
+    # not at the top: the package of data sets takes seconds to import
+    from eva_mm.datasets.lvis_subset import common_images, restrict, with_coco_classes
+
     lvis, coco = (json.loads(path.read_text()) for path in (lvis_file, coco_file))
     part = restrict(lvis, common_images(lvis, coco))
     out.mkdir(parents=True, exist_ok=True)

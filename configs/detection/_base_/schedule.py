@@ -10,7 +10,7 @@ optim_wrapper = dict(
     optimizer=dict(type='AdamW', betas=(0.9, 0.999), weight_decay=0.1),
     constructor='eva_mm.LayerDecayOptimWrapperConstructor',
     paramwise_cfg=dict(layer_decay_rate=0.9))
-custom_hooks = [dict(type='eva_mm.NonFiniteGuardHook')]
+custom_hooks = [dict(type='eva_mm.LossGuardHook')]
 train_cfg = dict(type='IterBasedTrainLoop', val_interval=5000)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

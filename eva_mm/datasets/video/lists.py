@@ -36,7 +36,7 @@ def read_csv_list(path: Path) -> list[Entry]:
     """A csv file with a column of :data:`PATH_COLUMNS` and one of :data:`LABEL_COLUMNS`, or two columns without names.
 
     Raises:
-        ValueError: It has neither.
+        ValueError: It has neither, or a line is too short.
     """
     with path.open(newline='') as file:
         rows = [row for row in csv.reader(file) if row]
@@ -52,6 +52,9 @@ def read_csv_list(path: Path) -> list[Entry]:
             f'{path} has the columns {", ".join(header) or "none"}: expected one of {", ".join(PATH_COLUMNS)} and one '
             f'of {", ".join(LABEL_COLUMNS)}.'
         )
+    short = next((row for row in rows if len(row) <= max(columns)), None)
+    if short is not None:
+        raise ValueError(f'{path} has the line {",".join(short)!r}, which lacks a path or a label: write "path,label".')
     return [(row[columns[0]].strip(), _label(row[columns[1]])) for row in rows]
 
 

@@ -2,9 +2,10 @@
 
 import os
 
-import torch
 from open_clip.factory import load_state_dict
 from torch import Tensor, nn
+
+from eva_mm.checkpoint.torchscript import is_torchscript, read_torchscript
 
 # of a whole CLIP whose text tower is not a module of its own (OpenAI, open_clip's plain models)
 _TEXT_NAMES = ('token_embedding.', 'positional_embedding', 'transformer.', 'ln_final.', 'text_projection')
@@ -31,11 +32,8 @@ def text_state_dict(checkpoint: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _read(path: str | os.PathLike) -> dict[str, Tensor]:
-    try:
-        return load_state_dict(str(path))
-    except RuntimeError:
-        # OpenAI publishes TorchScript archives
-        return torch.jit.load(path, map_location='cpu').state_dict()
+    # OpenAI publishes TorchScript archives
+    return read_torchscript(path) if is_torchscript(path) else load_state_dict(str(path))
 
 
 def load_text_tower(tower: nn.Module, path: str | os.PathLike) -> str:

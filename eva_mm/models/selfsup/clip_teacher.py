@@ -1,12 +1,12 @@
 """The frozen CLIP whose patch features EVA regresses."""
 
-import zipfile
 from pathlib import Path
 
 import open_clip
 import torch
 from torch import Tensor, nn
 
+from eva_mm.checkpoint.torchscript import is_torchscript, read_torchscript
 from eva_mm.registry import MODELS
 
 _LOCAL = 'local-dir:'
@@ -36,17 +36,11 @@ def _model_config(model: str) -> dict:
     return config
 
 
-def _is_torchscript(file: str) -> bool:
-    return zipfile.is_zipfile(file) and any(
-        name.endswith('/constants.pkl') for name in zipfile.ZipFile(file).namelist()
-    )
-
-
 def _check_quick_gelu(model: str, pretrained: str, quick_gelu: bool) -> None:
     """Refuse weights trained with the other GELU: open_clip only warns, and the features would be silently wrong."""
     if Path(pretrained).is_file():
         # OpenAI ships TorchScript archives, and all its models have QuickGELU; other files do not tell
-        if not _is_torchscript(pretrained):
+        if not is_torchscript(pretrained):
             return
         trained_with = True
     else:
@@ -106,15 +100,14 @@ class CLIPTeacher:
         if self.visual is not None:
             return
         _model_config(self.model)
-        archive = Path(self.pretrained or '').is_file() and _is_torchscript(self.pretrained)
+        archive = Path(self.pretrained or '').is_file() and is_torchscript(self.pretrained)
         model = open_clip.create_model(
             self.model,
             pretrained=None if archive or self.model.startswith(_LOCAL) else self.pretrained,
             cache_dir=self.cache_dir,
         )
         if archive:
-            state_dict = torch.jit.load(self.pretrained, map_location='cpu').float().state_dict()
-            own = model.state_dict()
+            state_dict, own = read_torchscript(self.pretrained), model.state_dict()
             model.load_state_dict({key: value for key, value in state_dict.items() if key in own})
         self.visual = model.visual.float().requires_grad_(False).eval()
 

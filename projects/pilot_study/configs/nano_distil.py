@@ -7,7 +7,7 @@ _base_ = ['../../../configs/nano/pretrain.py']
 
 custom_imports = dict(imports=['pilot_heads'])
 pipeline = _base_.train_dataloader.dataset.pipeline
-pipeline[3] = dict(type='eva_mm.NothingHidden', grid_size=6)
+pipeline[2] = dict(type='eva_mm.NothingHidden', grid_size=6)
 model = dict(head=dict(type='eva_mm.DistillationHead'))
 train_dataloader = dict(dataset=dict(pipeline=pipeline))
 val_dataloader = val_evaluator = val_cfg = None

@@ -11,7 +11,7 @@ EVA-g's recipe with ViT-B/16, OpenAI's CLIP-B/16 as the teacher, the images of I
 _base_ = ['../../../configs/pretrain/eva-g-p14_mim-clip-l_merged30m-224px.py']
 
 pipeline = _base_.train_dataloader.dataset.pipeline
-pipeline[3].update(grid_size=14, num_masked=80)
+pipeline[2].update(grid_size=14, num_masked=80)
 val_pipeline = _base_.val_dataloader.dataset.pipeline
 val_pipeline[3].grid_size = 14
 
@@ -19,6 +19,7 @@ model = dict(
     backbone=dict(arch='base', patch_size=16),
     head=dict(embed_dims=768, out_channels=512),
     target_generator=dict(model='ViT-B-16-quickgelu'))
-train_dataloader = dict(batch_size=256, dataset=dict(data_root='data/imagenet/train', pipeline=pipeline))
+train_dataloader = dict(
+    batch_size=256, dataset=dict(data_root='data/imagenet/train', sources=None, index=None, pipeline=pipeline))
 val_dataloader = dict(batch_size=256, dataset=dict(pipeline=val_pipeline))
 train_cfg = dict(max_epochs=300, val_interval=300)

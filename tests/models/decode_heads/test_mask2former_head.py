@@ -12,7 +12,7 @@ from eva_mm.models.decode_heads import EVAMask2FormerHead
 
 def _sample(size, **meta):
     sample = SegDataSample(metainfo=dict(ori_shape=size, img_shape=size, **meta))
-    sample.gt_sem_seg = PixelData(data=torch.randint(0, 11, (1, *size)))
+    sample.gt_sem_seg = PixelData(data=torch.randint(0, 10, (1, *size)))
     return sample
 
 
@@ -28,7 +28,7 @@ def test_windows_go_together_with_padding(nano_config, build, size):
     model = build(nano_config).eval()
     with torch.no_grad():
         (result,) = model.test_step(_data(size))
-    assert result.seg_logits.data.shape == (11, *size)
+    assert result.seg_logits.data.shape == (10, *size)
     assert result.seg_logits.data.isfinite().all()
     assert result.pred_sem_seg.data.shape == (1, *size)
 
@@ -66,7 +66,7 @@ def test_scales_and_mirror_images_are_averaged_at_odd_sizes(nano_config, build):
     with torch.no_grad():
         (result,) = tta.test_step(data)
     assert result.pred_sem_seg.data.shape[-2:] == size
-    assert result.pred_sem_seg.data.max() < 11
+    assert result.pred_sem_seg.data.max() < 10
 
 
 def test_checkpointing_changes_nothing(nano_config, build):

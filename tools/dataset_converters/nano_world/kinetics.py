@@ -16,13 +16,13 @@ from .world import NUM_DIGITS, World
 
 NAME = 'kinetics'
 SIZES = {'train': 1000, 'val': 120}
-CLASSES = ('standing still', 'moving sideways', 'moving up or down', 'changing size', 'turning', 'fading')
+CLASSES = ('moving sideways', 'moving up or down', 'changing size', 'fading')
 FRAMES, FRAMES_PER_SECOND = 12, 10
 BITS_PER_SECOND = 1_500_000
-SIDES, SMALL, LARGE = (32, 48), (20, 26), (62, 78)
-TRAVEL = (32, 36)
-SWEEP = (140, 180)
-FAINT = 0.3
+SIDES, SMALL, LARGE = (28, 38), (18, 24), (66, 80)
+TRAVEL = (38, 46)
+TILT = 20
+FAINT = 0.1
 
 
 def write(world: World, split: str, index: int) -> tuple[str, int]:
@@ -47,8 +47,8 @@ def path_of(rng: np.random.Generator, name: str) -> list[tuple[int, int, int, fl
     steps = np.linspace(-0.5, 0.5, FRAMES) * rng.choice([-1, 1])
     still = np.zeros(FRAMES)
     side = still + rng.uniform(*SIDES)
-    dx = dy = angle = still
-    strength = still + rng.uniform(0.7, 1)
+    dx = dy = still
+    angle, strength = still + rng.uniform(-TILT, TILT), still + rng.uniform(0.7, 1)
     if name == 'moving sideways':
         dx = steps * rng.uniform(*TRAVEL)
     elif name == 'moving up or down':
@@ -56,10 +56,8 @@ def path_of(rng: np.random.Generator, name: str) -> list[tuple[int, int, int, fl
     elif name == 'changing size':
         small, large = rng.uniform(*SMALL), rng.uniform(*LARGE)
         side = (small + large) / 2 + steps * (large - small)
-    elif name == 'turning':
-        angle = steps * rng.uniform(*SWEEP)
-    elif name == 'fading':
-        strength = (1 + FAINT) / 2 + steps * (1 - FAINT)
+    else:
+        side, strength = still + rng.uniform(*LARGE), (1 + FAINT) / 2 + steps * (1 - FAINT)
     sides = np.rint(side).astype(int)
     room_y, room_x = (SIDE / 2 - sides.max() / 2 - abs(shift).max() for shift in (dy, dx))
     centre_y, centre_x = (SIDE / 2 + rng.uniform(-room, room) for room in (room_y, room_x))

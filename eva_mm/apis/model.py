@@ -1,0 +1,156 @@
+"""Built models with weights, by name, config or checkpoint."""
+
+import logging
+import os
+from argparse import Namespace
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import MODELS, DefaultScope
+from torch import nn
+
+from eva_mm.apis.config import load_config
+from eva_mm.apis.errors import UserError
+from eva_mm.apis.model_index import find_model, find_weights
+from eva_mm.apis.plain_config import read_plain_config
+from eva_mm.apis.publish import forget_pretrained
+from eva_mm.apis.weights import load_weights, refuse_random_parts
+from eva_mm.checkpoint import read_checkpoint
+from eva_mm.checkpoint.uninitialised import uninitialised
+
+CHECKPOINT_SUFFIXES = ('.pt', '.pth', '.safetensors')
+
+Checkpoint = str | os.PathLike | bool | None
+
+
+def _config_of(checkpoint: Path) -> Config:
+    """The config that a checkpoint carries."""
+    text = (read_checkpoint(checkpoint).get('meta') or {}).get('cfg')
+    if not text:
+        raise UserError(f'{checkpoint} carries no config: give the config of its model in front of it.')
+    return read_plain_config(text)
+
+
+def read_model_config(
+    model: str | os.PathLike,
+    checkpoint: Checkpoint = None,
+    weights_dir: str | os.PathLike | None = None,
+    cfg_options: dict[str, Any] | None = None,
+    data_root: str | None = None,
+) -> tuple[Config, Path | None]:
+    """The config of a model, and the file that has its weights.
+
+    Args:
+        model: A name, a config, or a checkpoint that carries its config.
+        checkpoint: A file; ``None`` or ``True`` is the released file; ``False`` means random weights.
+        weights_dir: Folder of released files, see :func:`eva_mm.apis.model_index.find_weights`.
+        cfg_options: Changes of the config.
+        data_root: A folder of one's own data, which tells the classes.
+
+    Raises:
+        UserError: Unknown model, or one without released weights.
+        FileNotFoundError: There is no such checkpoint.
+        ValueError: The checkpoint is damaged.
+    """
+    if Path(model).suffix in CHECKPOINT_SUFFIXES:
+        if data_root:
+            raise UserError(f'{model} knows its classes itself: leave the data root out, or give a config as well.')
+        cfg, checkpoint = _config_of(Path(model)), model if checkpoint in (None, True) else checkpoint
+        cfg.merge_from_dict(cfg_options or {})
+    else:
+        info = find_model(model)
+        # before the config: a missing file is found without importing a host
+        checkpoint = find_weights(info, weights_dir) if checkpoint in (None, True) else checkpoint
+        cfg = load_config(str(info.config), Namespace(cfg_options=cfg_options, data_root=data_root))
+    if checkpoint is not False and not Path(checkpoint).is_file():
+        raise FileNotFoundError(f'There is no checkpoint {checkpoint}: give a .pth, .pt or .safetensors file.')
+    forget_pretrained(cfg.model)
+    return cfg, None if checkpoint is False else Path(checkpoint)
+
+
+def _check_device(device: str) -> torch.device:
+    try:
+        return torch.zeros(0, device=device).device
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(
+            f'The device {device!r} cannot be used ({" ".join(str(error).split())[:80]}): give cpu, or cuda on a '
+            'machine with a GPU.'
+        ) from error
+
+
+def _draw_weights(model: nn.Module) -> None:
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    # mmengine writes lines for every single weight
+    logger.setLevel(logging.WARNING)
+    try:
+        # the parts one by one: a whole EVAMIM would load its teacher as well
+        for part in model.children():
+            getattr(part, 'init_weights', lambda: None)()
+    finally:
+        logger.setLevel(level)
+
+
+def build_model(cfg: Config, checkpoint: Path | None, device: str = 'cpu', partial: bool = False) -> nn.Module:
+    """A model for inference: in evaluation mode, on its device, with ``_config`` and ``_dataset_meta``.
+
+    Args:
+        cfg: A whole config.
+        checkpoint: Any file that :func:`eva_mm.apis.weights.load_weights` takes; ``None`` draws weights at random.
+        device: Where to put it.
+        partial: Whether the checkpoint may lack parts of the model, such as its head.
+
+    Raises:
+        UserError: The device cannot be used, or the checkpoint lacks parts of the model.
+        FileNotFoundError, ValueError: As :func:`eva_mm.apis.weights.load_weights`.
+    """
+    place = _check_device(device)
+    # drawing a billion random numbers takes longer than reading the weights that replace them all
+    complete = checkpoint is not None and not partial
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
+        with uninitialised() if complete else nullcontext():
+            model = MODELS.build(cfg.model)
+        if checkpoint is None:
+            _draw_weights(model)
+    model._config, model._dataset_meta = cfg, {}
+    if checkpoint is not None:
+        report = load_weights(model, str(checkpoint))
+        if not partial:
+            refuse_random_parts(model, checkpoint, report)
+        meta = read_checkpoint(checkpoint).get('meta')
+        model._dataset_meta = (meta.get('dataset_meta') if isinstance(meta, dict) else None) or {}
+    return revert_sync_batchnorm(model).to(place).eval()
+
+
+def get_model(
+    name: str | os.PathLike,
+    pretrained: Checkpoint = False,
+    device: str = 'cpu',
+    weights_dir: str | os.PathLike | None = None,
+    cfg_options: dict[str, Any] | None = None,
+) -> nn.Module:
+    """A model by its name, in evaluation mode.
+
+    Args:
+        name: A name of :func:`eva_mm.apis.list_models`, a config file, or a checkpoint that carries its config.
+        pretrained: ``False``: random weights. ``True``: the file that was released for it, looked up in
+            ``weights_dir`` and never downloaded. A file: any checkpoint of the model, released ones included.
+        device: Where to put it.
+        weights_dir: ``EVA_MM_WEIGHTS`` in the environment or ``./checkpoints`` if ``None``.
+        cfg_options: Changes of the config, as ``{'model.backbone.drop_path_rate': 0.0}``.
+
+    Raises:
+        UserError: Unknown name, no released weights, or the device cannot be used.
+        FileNotFoundError: The file is not there; for a released one the sentence says where to get it.
+        ValueError: The checkpoint is damaged or of another model.
+    """
+    is_checkpoint = Path(name).suffix in CHECKPOINT_SUFFIXES
+    cfg, checkpoint = read_model_config(
+        name, None if is_checkpoint and pretrained is False else pretrained, weights_dir, cfg_options
+    )
+    return build_model(cfg, checkpoint, device)

@@ -1,0 +1,191 @@
+"""Names of models: what ``model-index.yml`` and the metafiles beside the configs say, and the nano configs."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from fnmatch import fnmatch
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import eva_mm
+from eva_mm.apis.errors import UserError
+
+# where the released files are (README of the release); nothing here downloads them
+HUB = 'https://huggingface.co/BAAI/EVA'
+WEIGHTS_VARIABLE = 'EVA_MM_WEIGHTS'
+WEIGHTS_FOLDER = 'checkpoints'
+
+# task -> the model that stands for it, the best released one of its kind at a single scale
+DEFAULT_MODELS = {
+    'classification': 'eva-g-p14_in21k-pre_in1k-336px',
+    'detection': 'cascade-mask-rcnn_eva-g-p16_1536_coco-seg',
+    'segmentation': 'mask2former_eva-g-p16-adapter_ade20k-896px',
+    'video': 'eva-g-p14_16f-224_k400',
+    'zero-shot': 'eva-clip-g-p14_laion400m-224px',
+    'features': 'eva-g-p14_mim-clip-l_merged30m-224px',
+    'mim': 'eva-g-p14_mim-clip-l_merged30m-224px',
+}
+# first part of a folder of configs, or of the name of a nano config -> task
+_TASK_OF = {
+    'classification': 'classification',
+    'detection': 'detection',
+    'segmentation': 'segmentation',
+    'video': 'video',
+    'clip': 'zero-shot',
+    'pretrain': 'mim',
+}
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """One model.
+
+    Attributes:
+        name: What it is called: the name of its metafile, or its place among the configs without ``.py``.
+        task: A key of ``DEFAULT_MODELS``.
+        config: Its config file.
+        weights: Name of the released file on the public hub; ``None`` if none was released.
+        metadata: ``Parameters`` and ``Training Data``, where a metafile says so.
+        results: The published figures, as in the metafile.
+    """
+
+    name: str
+    task: str
+    config: Path
+    weights: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    results: tuple[Mapping[str, Any], ...] = ()
+
+
+@cache
+def index_root() -> Path:
+    """The folder with ``model-index.yml`` and ``configs``: the checkout, or ``eva_mm/.mim`` of an installed wheel.
+
+    Raises:
+        FileNotFoundError: The package is neither.
+    """
+    package = Path(eva_mm.__file__).parent
+    for root in (package.parent, package / '.mim'):
+        if (root / 'model-index.yml').is_file() and (root / 'configs').is_dir():
+            return root
+    raise FileNotFoundError(
+        f'{package} has no configs: neither beside it nor in {package / ".mim"} is a model-index.yml; '
+        'install eva_mm again, or work in a checkout.'
+    )
+
+
+def _task(config: Path) -> str:
+    """Task of a config by its place below ``configs``."""
+    folder, *_ = config.parts
+    return _TASK_OF[config.stem.split('_')[0] if folder == 'nano' else folder]
+
+
+def _of_metafile(entry: Mapping[str, Any], root: Path) -> ModelInfo:
+    config = root / entry['Config']
+    return ModelInfo(
+        name=entry['Name'],
+        task=_task(config.relative_to(root / 'configs')),
+        config=config,
+        weights=entry.get('Weights') and Path(entry['Weights']).name,
+        metadata=entry.get('Metadata') or {},
+        results=tuple(entry.get('Results') or ()),
+    )
+
+
+@cache
+def model_index() -> dict[str, ModelInfo]:
+    """All models by name: those of the metafiles, and the nano configs as ``nano/NAME``."""
+    root = index_root()
+    models = {}
+    for metafile in yaml.safe_load((root / 'model-index.yml').read_text())['Import']:
+        for entry in yaml.safe_load((root / metafile).read_text())['Models']:
+            models[entry['Name']] = _of_metafile(entry, root)
+    for config in sorted((root / 'configs' / 'nano').glob('*.py')):
+        name = f'nano/{config.stem}'
+        models[name] = ModelInfo(name, _task(Path(name)), config)
+    return models
+
+
+def list_models(pattern: str | None = None, task: str | None = None) -> list[str]:
+    """Names that :func:`eva_mm.apis.get_model` and :func:`eva_mm.apis.build_inferencer` take, sorted.
+
+    Args:
+        pattern: Only names that match this, with ``*`` and ``?`` as in file names; without either, names that
+            contain it.
+        task: Only models of this task: classification, detection, segmentation, video, zero-shot or mim
+            (features: those of all image tasks).
+
+    Raises:
+        UserError: There is no such task.
+    """
+    if task is not None and task not in DEFAULT_MODELS:
+        raise UserError(f'There is no task {task!r}: choose from {", ".join(DEFAULT_MODELS)}.')
+    pattern = pattern if pattern is None or set(pattern) & set('*?[') else f'*{pattern}*'
+    return sorted(
+        name
+        for name, info in model_index().items()
+        if (pattern is None or fnmatch(name, pattern))
+        and (task is None or info.task == task or (task == 'features' and info.task != 'video'))
+    )
+
+
+def find_model(name: str | os.PathLike) -> ModelInfo:
+    """The model of a name, of a config file, or of a config's place below ``configs`` (``.py`` may be left out).
+
+    Raises:
+        UserError: There is no such name and no such file; the sentence has the nearest names.
+    """
+    text, models = os.fspath(name), model_index()
+    if text in models:
+        return models[text]
+    below = index_root() / 'configs' / text.removeprefix('configs/')
+    for path in (Path(text), below, below.with_name(f'{below.name}.py')):
+        if path.suffix == '.py' and path.is_file():
+            return _of_file(path)
+    near = ' or '.join(get_close_matches(text, models, n=3, cutoff=0.3))
+    raise UserError(
+        f'{text!r} is neither a config file nor the name of a model: '
+        f'{f"did you mean {near}? " if near else ""}eva_mm.apis.list_models() has all names.'
+    )
+
+
+def _of_file(path: Path) -> ModelInfo:
+    for info in model_index().values():
+        if info.config.resolve() == path.resolve():
+            return info
+    return ModelInfo(str(path), '', path)
+
+
+def weights_folder(weights_dir: str | os.PathLike | None = None) -> Path:
+    """Where released files are: ``weights_dir``, else ``EVA_MM_WEIGHTS`` of the environment, else ``./checkpoints``."""
+    return Path(weights_dir or os.environ.get(WEIGHTS_VARIABLE) or WEIGHTS_FOLDER)
+
+
+def find_weights(info: ModelInfo, weights_dir: str | os.PathLike | None = None) -> Path:
+    """The released file of a model in a local folder. Nothing is ever downloaded.
+
+    Args:
+        info: The model.
+        weights_dir: As for :func:`weights_folder`.
+
+    Raises:
+        UserError: No file was released for this model.
+        FileNotFoundError: It is not in the folder; the sentence names the file and where to get it.
+    """
+    if not info.weights:
+        raise UserError(
+            f'No weights were released for {info.name}: give a checkpoint that you trained with it, '
+            f'for instance work_dirs/{info.config.stem}/epoch_1.pth.'
+        )
+    folder = weights_folder(weights_dir)
+    path = folder / info.weights
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'{info.name} needs the released file {info.weights}, which is not in the folder {folder}: get it from '
+            f'{HUB} and put it there, or name your folder with {WEIGHTS_VARIABLE} or weights_dir.'
+        )
+    return path

@@ -1,0 +1,219 @@
+"""A short config for one's own data and GPUs, with the reasons for every number in it."""
+
+import math
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from pprint import pformat
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import DATASETS, MODELS, DefaultScope
+from torch import nn
+
+from eva_mm.apis.errors import UserError
+from eva_mm.apis.memory_account import Setting, account_of_trunk
+from eva_mm.apis.model_index import index_root
+from eva_mm.apis.own_data import use_data_root
+from eva_mm.apis.training_plan import Weights, memory_of_stage
+from eva_mm.models.backbones import EVAViT
+
+GIB = 2**30
+# fewer steps an epoch than this leave a recipe too few in all
+MIN_STEPS_PER_EPOCH = 20
+# and statistics of fewer samples than this are noise, however small the data
+MIN_BATCH = 8
+# share of a GPU that is left for what the account of the trunk has not: heads, pyramid, adapter, workspaces
+FREE_SHARE = {'classification': 0.1, 'video': 0.1, 'detection': 0.4, 'segmentation': 0.4}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A shipped config that others are made from.
+
+    Attributes:
+        config: Below ``configs``.
+        batch: Samples of one step of the optimizer, as its docstring says.
+        samples: Of its training set, where it counts iterations; ``None``: it counts epochs, or its length is kept.
+    """
+
+    config: str
+    batch: int
+    samples: int | None = None
+
+
+# COCO train2017 has 117,266 images with objects, ADE20K 20,210 training images
+RECIPES = {
+    ('classification', 'nano'): Recipe('nano/classification.py', 20),
+    ('classification', 'large'): Recipe('classification/eva-l-p14_in21k-pre_in1k-196px.py', 512),
+    ('classification', 'giant'): Recipe('classification/eva-g-p14_in21k-pre_in1k-336px.py', 512),
+    ('detection', 'nano'): Recipe('nano/detection.py', 8),
+    ('detection', 'base'): Recipe('detection/cascade-mask-rcnn_eva-b-p16_lsj-1024_coco.py', 16, 117266),
+    ('detection', 'large'): Recipe('detection/cascade-mask-rcnn_eva-l-p16_lsj-1024_coco.py', 16, 117266),
+    ('detection', 'giant'): Recipe('detection/cascade-mask-rcnn_eva-g-p16_lsj-1280_coco.py', 64, 117266),
+    ('segmentation', 'nano'): Recipe('nano/segmentation.py', 8),
+    ('segmentation', 'base'): Recipe('segmentation/mask2former_eva-b-p16-adapter_ade20k-512px.py', 8, 20210),
+    ('segmentation', 'large'): Recipe('segmentation/mask2former_eva-l-p16-adapter_ade20k-512px.py', 4, 20210),
+    ('segmentation', 'giant'): Recipe('segmentation/mask2former_eva-g-p16-adapter_ade20k-896px.py', 64, 20210),
+    ('video', 'nano'): Recipe('nano/video.py', 16),
+    ('video', 'giant'): Recipe('video/eva-g-p14_8f-224_k722.py', 256),
+}
+
+
+@dataclass
+class NewConfig:
+    """What was chosen.
+
+    Attributes:
+        base: The shipped config.
+        data_root: The folder.
+        settings: Top-level keys of the new config.
+        reasons: One sentence for each choice.
+    """
+
+    base: Path
+    data_root: Path
+    settings: dict = field(default_factory=dict)
+    reasons: list[str] = field(default_factory=list)
+
+    def write(self, file: str | Path) -> None:
+        """Write the config.
+
+        Raises:
+            UserError: The file exists, or is no ``.py`` file.
+        """
+        file = Path(file)
+        if file.exists() or file.suffix != '.py':
+            raise UserError(f'{file} {"exists" if file.exists() else "is no .py file"}: give the name of a new config.')
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lines = ['"""Made by tools/misc/new_config.py.', '', f'    python tools/train.py {file}', '']
+        lines += [*self.reasons, '"""', '']
+        lines.append(f'_base_ = {os.path.relpath(self.base, file.resolve().parent)!r}')
+        lines += [f'{key} = {pformat(value, width=110, sort_dicts=False)}' for key, value in self.settings.items()]
+        file.write_text('\n'.join(lines) + '\n')
+
+
+class _Account:
+    """Peak memory of one GPU by batch and checkpointing, from the account of the trunk."""
+
+    def __init__(self, cfg: Config, gpus: int) -> None:
+        structure = cfg.model.copy()
+        # mixing samples draws from distributions, which the meta device cannot
+        structure.data_preprocessor = {**structure.data_preprocessor}
+        structure.data_preprocessor.pop('blending', None)
+        with DefaultScope.overwrite_default_scope(cfg.default_scope), torch.device('meta'):
+            model = MODELS.build(structure)
+        self.trunk: nn.Module = next(module for module in model.modules() if isinstance(module, EVAViT))
+        self.weights, self.gpus = Weights.of(model), gpus
+        strategy = cfg.get('strategy')
+        self.stage = strategy.get('zero_optimization', {}).get('stage', 0) if strategy else 0
+        amp = cfg.optim_wrapper.get('type') == 'AmpOptimWrapper'
+        self.precision = 'half' if strategy else 'amp' if amp else 'fp32'
+
+    def peak(self, batch: int, with_cp: bool) -> float:
+        """GiB."""
+        setting = Setting(batch, self.precision)
+        trunk = account_of_trunk(self.trunk, setting, with_cp=with_cp)
+        return memory_of_stage(self.stage, self.weights, trunk, self.gpus, setting).peak / GIB
+
+    def choose(self, most: int, budget: float) -> tuple[int, bool]:
+        """The largest batch up to ``most`` that fits, and whether it needs checkpointing."""
+        for with_cp in (False, True):
+            fitting = [batch for batch in range(1, most + 1) if self.peak(batch, with_cp) <= budget]
+            if fitting:
+                return fitting[-1], with_cp
+        raise UserError(
+            f'One sample needs {self.peak(1, True):.1f} GiB on each of {self.gpus} GPUs even with activation '
+            f'checkpointing, and {budget:.1f} GiB are there for it: take a smaller model or larger GPUs'
+            f'{", or more of them" if self.stage else ""}.'
+        )
+
+
+def _length(cfg: Config, recipe: Recipe, iterations_per_epoch: float) -> dict:
+    """Schedule of as many epochs as the recipe has, counted in iterations."""
+    old = cfg.train_cfg.max_iters
+    # every iteration is a step, or a part of one with accumulation
+    epochs = old / cfg.optim_wrapper.get('accumulative_counts', 1) * recipe.batch / recipe.samples
+    factor = epochs * iterations_per_epoch / old
+    new = max(1, round(old * factor))
+
+    def scaled(step: int) -> int:
+        return min(new, max(1, round(step * factor))) if step else 0
+
+    schedule = [
+        {key: scaled(value) if key in ('begin', 'end') else value for key, value in step.items()}
+        for step in cfg.param_scheduler
+    ]
+    for step in schedule:
+        if 'milestones' in step:
+            step['milestones'] = [scaled(each) for each in step['milestones']]
+    interval = max(1, new // 10)
+    return dict(
+        train_cfg=dict(max_iters=new, val_interval=interval),
+        param_scheduler=schedule,
+        default_hooks=dict(checkpoint=dict(interval=interval)),
+    )
+
+
+def make_config(task: str, size: str, data_root: str, gpu_memory: float, gpus: int = 1) -> NewConfig:
+    """Choose a shipped config and what differs from it.
+
+    The effective batch stays that of the recipe, made of what fits on a GPU and of accumulation, unless an epoch of the
+    data would have fewer than :data:`MIN_STEPS_PER_EPOCH` steps; it is at least :data:`MIN_BATCH`. Where the effective
+    batch differs, the learning rate of Adam is scaled by the root of the ratio (as the shipped base and large detectors
+    do with ViTDet's).
+
+    Args:
+        task: ``'classification'``, ``'detection'``, ``'segmentation'`` or ``'video'``.
+        size: ``'nano'``, ``'base'``, ``'large'`` or ``'giant'``.
+        data_root: Folder in the format of the task, see :func:`eva_mm.apis.own_data.use_data_root`.
+        gpu_memory: GiB of one GPU.
+        gpus: How many.
+
+    Raises:
+        UserError: There is no such recipe, or it does not fit.
+        FileNotFoundError, ValueError: The folder is not in the format; the sentence names the file.
+    """
+    recipe = RECIPES.get((task, size))
+    if recipe is None:
+        known = ', '.join(' '.join(key) for key in RECIPES)
+        raise UserError(f'There is no recipe for {task} {size}: choose from {known}.')
+    if gpus < 1 or gpu_memory <= 0:
+        raise UserError(f'A config needs at least one GPU with memory, got {gpus} of {gpu_memory:g} GiB.')
+    base = index_root() / 'configs' / recipe.config
+    cfg = Config.fromfile(base)
+    found = use_data_root(cfg, data_root)
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        samples = len(DATASETS.build(cfg.train_dataloader.dataset))
+    made = NewConfig(base, Path(data_root).resolve())
+    made.reasons += [f'Data: {found}', f'{samples} training samples. Recipe: {recipe.config}, batch {recipe.batch}.']
+    made.settings['own_data'] = str(made.data_root)
+    account, budget = _Account(cfg, gpus), gpu_memory * (1 - FREE_SHARE[task])
+    target = max(gpus, min(recipe.batch, samples, max(MIN_BATCH, samples // MIN_STEPS_PER_EPOCH)))
+    batch, with_cp = account.choose(max(1, target // gpus), budget)
+    accumulated = math.ceil(target / (batch * gpus))
+    batch = math.ceil(target / (accumulated * gpus))
+    effective = batch * gpus * accumulated
+    lr = float(f'{cfg.optim_wrapper.optimizer.lr * math.sqrt(effective / recipe.batch):.3g}')
+    made.settings |= dict(
+        model=dict(backbone=dict(with_cp=with_cp)),
+        train_dataloader=dict(batch_size=batch),
+        optim_wrapper=dict(optimizer=dict(lr=lr)),
+    )
+    if cfg.get('strategy'):
+        made.settings['strategy'] = dict(gradient_accumulation_steps=accumulated)
+    else:
+        made.settings['optim_wrapper'] = dict(accumulative_counts=accumulated, optimizer=dict(lr=lr))
+    fewer = '' if target == recipe.batch else f', smaller than the recipe\'s because an epoch has {samples} samples'
+    made.reasons += [
+        f'Batch: {batch} on each of {gpus} GPUs x {accumulated} accumulated = {effective}{fewer}.',
+        f'Memory: {account.peak(batch, with_cp):.1f} GiB by the account of the trunk ({account.precision}, ZeRO stage '
+        f'{account.stage}); {budget:.1f} of {gpu_memory:g} GiB are for it, the rest for heads and workspaces.',
+        f'Activation checkpointing: {"on, nothing fits without" if with_cp else "off, it fits without"}.',
+        f'Learning rate: {lr:g}, the recipe\'s {cfg.optim_wrapper.optimizer.lr:g} times the root of {effective} / '
+        f'{recipe.batch}.',
+    ]
+    if recipe.samples:
+        made.settings |= _length(cfg, recipe, samples / (batch * gpus))
+        made.reasons.append(f'Length: {made.settings["train_cfg"]["max_iters"]} iterations, the epochs of the recipe.')
+    return made

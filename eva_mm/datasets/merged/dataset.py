@@ -1,0 +1,157 @@
+"""Images of many sources, of folders, tar shards and zip files, as one data set."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dataset import Compose
+from torch.utils.data import Dataset
+
+from eva_mm.datasets.merged.containers import find_containers
+from eva_mm.datasets.merged.decode import EXIF_MODES, Limits
+from eva_mm.datasets.merged.faults import BrokenImageError, FaultLog, make_policy
+from eva_mm.datasets.merged.index import MergedIndex
+from eva_mm.datasets.merged.load import Loader
+from eva_mm.datasets.merged.pack import index_in_memory
+from eva_mm.datasets.merged.scan import scan
+from eva_mm.registry import DATASETS
+
+
+@DATASETS.register_module()
+class MergedImages(Dataset):
+    """Unlabelled images of several sources, each once in an epoch (EVA's merged-30M, arXiv 2211.07636).
+
+    Samplers, shuffling and resuming are those of any data set with random access. Nothing is unpacked. A sample that
+    enters the pipeline is decoded: ``img`` (H, W, 3) BGR uint8, ``img_shape``, ``ori_shape``, ``img_path``,
+    ``sample_idx`` and ``source``.
+
+    An image that cannot be read is replaced by another one of the same source, chosen by seed, epoch and number alone,
+    so that a resumed run replaces it by the same one; ``eva_mm.BrokenImageHook`` counts, lists and limits them.
+
+    Args:
+        data_root: What the paths of sources and index are relative to.
+        pipeline: Configs of transforms, without loading.
+        sources: By name: a folder with everything below it, a ``.tar`` or ``.zip`` file, a ``.txt`` list of paths, or
+            a pattern with ``*`` of such. ``None``: everything below ``data_root``.
+        index: Folder that ``tools/dataset_converters/make_merged_index.py`` wrote. ``None``: look for the images at
+            every start, in each process.
+        policy: What is done with a kind of image of ``faults.KINDS``: ``'use'``, ``'replace'`` or ``'refuse'``. By
+            default all of ``faults.BROKEN`` are replaced and all of ``faults.ODD`` used, as released.
+        exif: ``'ignore'`` the orientation of the camera, as released, or ``'apply'`` it.
+        limits: Fields of ``decode.Limits``.
+        seed: Of the choice of replacements.
+        max_tries: Replacements that are tried in turn.
+        lazy_init: Look for images or open the index when first used.
+
+    Raises:
+        FileNotFoundError: A source or the index does not exist, or there is no image.
+        ValueError: An option is unknown, or the index is damaged or of other sources.
+        BrokenImageError: On use: by ``'refuse'``, or if no replacement can be read.
+    """
+
+    metainfo: dict[str, Any] = {}
+
+    def __init__(
+        self,
+        data_root: str = '',
+        pipeline: Sequence[dict] = (),
+        sources: Mapping[str, str] | None = None,
+        index: str | None = None,
+        policy: Mapping[str, str] | str = 'replace',
+        exif: str = 'ignore',
+        limits: Mapping[str, float] | None = None,
+        seed: int = 0,
+        max_tries: int = 20,
+        lazy_init: bool = False,
+    ) -> None:
+        if exif not in EXIF_MODES:
+            raise ValueError(f'exif={exif!r} is unknown: choose from {", ".join(EXIF_MODES)}.')
+        self.data_root = data_root or '.'
+        self.pipeline = Compose(pipeline)
+        self.sources = dict(sources or {os.path.basename(os.path.abspath(self.data_root)): '.'})
+        self.index_folder = None if index is None else os.path.join(self.data_root, index)
+        self.policy = make_policy(policy)
+        self.exif = exif
+        self.limits = Limits(**(limits or {}))
+        self.seed = seed
+        self.max_tries = max_tries
+        # shared with workers, which may live for the whole run
+        self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
+        self._fully_initialized = False
+        if not lazy_init:
+            self.full_init()
+
+    def full_init(self) -> None:
+        """Open the index, or look for the images."""
+        if self._fully_initialized:
+            return
+        if self.index_folder is None:
+            containers = find_containers(self.data_root, self.sources)
+            scans = ((each, scan(self.data_root, each)) for each in containers)
+            self.index = index_in_memory(list(self.sources), scans)
+        else:
+            self.index = MergedIndex.open(self.index_folder)
+            if self.index.sources != tuple(self.sources):
+                raise ValueError(
+                    f'The index {self.index_folder} has the sources {", ".join(self.index.sources)} and the config has '
+                    f'{", ".join(self.sources)}: make the index again, or change sources.'
+                )
+        if not len(self.index):
+            raise FileNotFoundError(f'There is no image in {self.data_root}: check data_root and sources.')
+        self._bounds = [np.array(self.index.bounds(source)).T for source in range(len(self.sources))]
+        self.faults = FaultLog(len(self.sources), len(self.index))
+        self._loader = Loader(self.data_root, self.index, self.faults, self.policy, self.limits, self.exif)
+        self._fully_initialized = True
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the replacements of this epoch, in all workers; ``eva_mm.BrokenImageHook`` calls it."""
+        self._epoch[0] = epoch
+
+    def counts(self) -> dict[str, int]:
+        """Images of each source."""
+        self.full_init()
+        return self.index.counts()
+
+    def __len__(self) -> int:
+        self.full_init()
+        return len(self.index)
+
+    def get_data_info(self, idx: int) -> dict:
+        """``img_path``, ``source`` and ``sample_idx`` of an image."""
+        self.full_init()
+        return self._loader.describe(idx)
+
+    def stand_in(self, idx: int, attempt: int) -> int:
+        """The number of another image of the same source, as a function of seed, epoch, number and attempt."""
+        starts, ends = self._bounds[self.index.source_of(idx)]
+        behind = np.cumsum(ends - starts)
+        chosen = int(np.random.default_rng([self.seed, int(self._epoch), idx, attempt]).integers(behind[-1]))
+        return int(ends[run := np.searchsorted(behind, chosen, 'right')] - behind[run] + chosen)
+
+    def load(self, idx: int) -> dict:
+        """The decoded sample of image ``idx``, or of the one that replaces it.
+
+        Raises:
+            BrokenImageError: See the class.
+        """
+        self.full_init()
+        source = self.index.source_of(idx)
+        self.faults.count(source, 'images')
+        try:
+            return self._loader.load(idx)
+        except BrokenImageError as error:
+            if self.policy[error.kind] == 'refuse':
+                raise
+            first = error
+        self.faults.count(source, 'replaced')
+        for attempt in range(self.max_tries):
+            try:
+                return self._loader.load(self.stand_in(idx, attempt), counted=False)
+            except BrokenImageError:
+                continue
+        raise BrokenImageError(f'{first} None of {self.max_tries} replacements could be read either.', first.kind)
+
+    def __getitem__(self, idx: int) -> Any:
+        return self.pipeline(self.load(int(idx)))

@@ -1,0 +1,77 @@
+"""One image by its number, decoded, with what is wrong with it counted."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from eva_mm.datasets.merged.decode import Limits, decode
+from eva_mm.datasets.merged.faults import BrokenImageError, FaultLog, shown
+from eva_mm.datasets.merged.files import Files
+from eva_mm.datasets.merged.index import MergedIndex, Place, name_of, read_place
+
+
+class Loader:
+    """Loads images of an index.
+
+    Args:
+        root: What paths of the index are relative to.
+        index: Where the images are.
+        faults: Where they are counted.
+        policy: The action for every kind, of ``faults.make_policy``.
+        limits: What is refused and what is odd.
+        exif: As for :func:`decode`.
+    """
+
+    def __init__(
+        self, root: str, index: MergedIndex, faults: FaultLog, policy: Mapping[str, str], limits: Limits, exif: str
+    ) -> None:
+        self.root = root
+        self.index = index
+        self.faults = faults
+        self.policy = policy
+        self.limits = limits
+        self.exif = exif
+        self.files = Files(max_bytes=limits.max_bytes)
+
+    def describe(self, number: int) -> dict:
+        """``img_path``, ``source`` and ``sample_idx`` of an image."""
+        place = self.index.locate(number)
+        name, _ = name_of(self.root, place, self.files)
+        return dict(img_path=name, source=self.index.sources[place.source], sample_idx=number)
+
+    def _note(self, number: int, place: Place, kinds: Sequence[str], name: str, detail: str) -> None:
+        fields = dict(source=self.index.sources[place.source], name=shown(name), detail=detail)
+        self.faults.note(number, place.source, kinds, fields)
+
+    def load(self, number: int, counted: bool = True) -> dict:
+        """An image as pipelines take it, after loading.
+
+        Args:
+            number: Of the image.
+            counted: Whether what is wrong with it is counted.
+
+        Raises:
+            BrokenImageError: It cannot be used, or is not to be by the policy.
+        """
+        place = self.index.locate(number)
+        name, suffix = name_of(self.root, place, self.files)
+        try:
+            content = read_place(self.root, place, self.files)
+            pixels, oddities = decode(content, shown(name), suffix, self.limits, self.exif)
+        except BrokenImageError as error:
+            if counted:
+                self._note(number, place, [error.kind], name, str(error))
+            raise
+        if counted and oddities:
+            self._note(number, place, oddities, name, f'{pixels.shape[1]} x {pixels.shape[0]} pixels')
+        unwanted = next((kind for kind in oddities if self.policy[kind] != 'use'), None)
+        if unwanted is not None:
+            raise BrokenImageError(f'{shown(name)} is {unwanted}, which policy does not use: replace it.', unwanted)
+        return dict(
+            img=np.ascontiguousarray(pixels[..., ::-1]),
+            img_shape=pixels.shape[:2],
+            ori_shape=pixels.shape[:2],
+            img_path=name,
+            source=self.index.sources[place.source],
+            sample_idx=number,
+        )

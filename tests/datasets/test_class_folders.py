@@ -1,0 +1,29 @@
+import pytest
+
+from eva_mm.datasets.class_folders import ClassFolders
+
+
+@pytest.fixture
+def root(tmp_path):
+    for name in ('cat/1.jpg', 'cat/deep/2.WEBP', 'emu/3.png', '.cache/4.jpg', 'emu/.5.png'):
+        (tmp_path / 'train' / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / 'train' / name).touch()
+    return tmp_path
+
+
+def _dataset(root, classes):
+    return ClassFolders(
+        data_root=str(root), data_prefix=dict(img_path='train'), metainfo=dict(classes=classes), pipeline=[]
+    )
+
+
+def test_labels_are_those_of_the_list_and_not_of_the_folders(root):
+    dataset = _dataset(root, ('cat', 'dog', 'emu'))
+    found = [(sample['img_path'].removeprefix(f'{root}/train/'), sample['gt_label']) for sample in dataset]
+    assert found == [('cat/1.jpg', 0), ('cat/deep/2.WEBP', 0), ('emu/3.png', 2)]
+    assert dataset.metainfo['classes'] == ('cat', 'dog', 'emu')
+
+
+def test_a_folder_without_images_of_these_classes_is_one_sentence(root):
+    with pytest.raises(FileNotFoundError, match='train has no image of any class: put images into .*train/CLASS/'):
+        _dataset(root, ('fox',))

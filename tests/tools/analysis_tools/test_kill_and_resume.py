@@ -1,0 +1,19 @@
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+SCRIPT = 'tools/analysis_tools/kill_and_resume.py'
+
+
+def test_two_kills_change_nothing(tmp_path):
+    done = subprocess.run(
+        [sys.executable, SCRIPT, '--kills', '2', '--epochs', '1', '--save-every', '3', '--work-dir', str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    assert '2 kills' in done.stdout
+    assert ': 0 of ' in done.stdout and ' losses differ, 0 of ' in done.stdout

@@ -1,0 +1,1 @@
+"""What ``benchmark.py`` and the ``measure_*.py`` next to it are made of."""
