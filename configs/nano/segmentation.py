@@ -96,9 +96,9 @@ load_from = None
 optim_wrapper = dict(optimizer=dict(lr=1e-3), paramwise_cfg=dict(layer_decay_rate=0.9))
 param_scheduler = [
     dict(type='LinearLR', start_factor=1e-6, begin=0, end=21, by_epoch=False),
-    dict(type='PolyLR', power=1.0, eta_min=0.0, begin=0, end=121, by_epoch=False),
+    dict(type='PolyLR', power=1.0, eta_min=0.0, begin=0, end=161, by_epoch=False),
 ]
-train_cfg = dict(max_iters=120, val_interval=120)
+train_cfg = dict(max_iters=160, val_interval=160)
 default_hooks = dict(
     logger=dict(interval=10),
-    checkpoint=dict(interval=120, max_keep_ckpts=1))
+    checkpoint=dict(interval=160, max_keep_ckpts=1))

@@ -27,5 +27,5 @@ test_dataloader = dict(batch_size=10, num_workers=1, dataset=dict(**_base_.nano_
 
 optim_wrapper = dict(type='OptimWrapper', optimizer=dict(lr=2e-3))
 param_scheduler = dict(warmup_epochs=2)
-train_cfg = dict(max_epochs=8, val_interval=8)
+train_cfg = dict(max_epochs=5, val_interval=5)
 default_hooks = dict(logger=dict(interval=10), checkpoint=dict(max_keep_ckpts=1))

@@ -8,7 +8,7 @@ rate is constant. There is one nano data set, so the classes are the same and no
 
 _base_ = ['../video/eva-g-p14_16f-224_k400.py', '_base_/video_data.py']
 
-checkpoint = 'work_dirs/video/epoch_8.pth'
+checkpoint = 'work_dirs/video/epoch_5.pth'
 model = dict(
     backbone=dict(
         arch='nano',

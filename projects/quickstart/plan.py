@@ -7,6 +7,7 @@ from tasks import Task
 
 DATA = Path('data/nano')
 QUICKSTART = Path('work_dirs/quickstart')
+STUDY = Path('work_dirs/study')
 TEACHER = 'teacher'
 STUDENT = 'pretrain'
 # the study pre-trains this many epochs

@@ -2,7 +2,9 @@
 
 import base64
 import html
+import json
 import platform
+import statistics
 from importlib import import_module
 from pathlib import Path
 
@@ -31,13 +33,42 @@ def _table(tasks: list[Task], summary: dict) -> str:
         row = summary['tasks'][task.name]
         rows.append(
             f'<tr><td>{html.escape(task.title)}</td><td>{html.escape(task.metric_title)}</td>'
-            f'<td class="best">{row["mim"]:.1f}</td><td>{row["scratch"]:.1f}</td><td>{row["seconds"]:.0f}</td></tr>'
+            f'<td class="best">{row["mim"]:.3g}</td><td>{row["scratch"]:.3g}</td><td>{row["seconds"]:.0f}</td>'
+            f'<td>{row["peak_gib"]:.1f}</td></tr>'
         )
-    head = '<tr><th>Task</th><th>Metric</th><th>From MIM</th><th>From scratch</th><th>Seconds, both</th></tr>'
-    return f'<table>{head}{"".join(rows)}</table>'
+    titles = ('Task', 'Metric', 'From MIM', 'From scratch', 'Seconds, both', 'GiB')
+    return f'<table><tr>{"".join(f"<th>{title}</th>" for title in titles)}</tr>{"".join(rows)}</table>'
 
 
-def write_report(root: Path, tasks: list[Task], summary: dict, *, data: Path, teacher: Path, student: Path) -> Path:
+def _study(task: Task, study: Path) -> list[str]:
+    """Mean and spread over the seeds of ``make study``, where it has run."""
+    file = study / task.name / 'study.json'
+    if not file.is_file():
+        return [f'<p class="note">Three seeds, a longer schedule: <code>make study TASK={task.name}</code></p>']
+    seeds = json.loads(file.read_text())['seeds']
+    mim, scratch = (f'{statistics.mean(values):.3g} ± {statistics.stdev(values):.2g}' for values in seeds.values())
+    text = (
+        f'make study TASK={task.name}: {task.metric_title} {mim} from MIM, {scratch} from scratch, '
+        f'mean and standard deviation of {len(seeds["mim"])} seeds.'
+    )
+    return [_picture(file.with_suffix('.png'), text)]
+
+
+def _full_size(tasks: list[Task]) -> str:
+    rows = ''.join(
+        f'<tr><td>{html.escape(task.title)}</td><td><code>configs/{task.full_size}</code></td></tr>' for task in tasks
+    )
+    return (
+        '<h2>To full size</h2><p>The nano configs above inherit these recipes of EVA and only shrink them. The '
+        'docstring of each has the hardware, the published result and the source of its numbers. <code>python '
+        'tools/train.py CONFIG</code> runs one, <code>python tools/misc/new_config.py</code> writes one for your own '
+        f'data and memory, and <code>docs/weights.md</code> lists the released weights.</p><table>{rows}</table>'
+    )
+
+
+def write_report(
+    root: Path, tasks: list[Task], summary: dict, *, data: Path, teacher: Path, student: Path, study: Path
+) -> Path:
     """Draw the pictures and write ``report.html``.
 
     Args:
@@ -47,6 +78,7 @@ def write_report(root: Path, tasks: list[Task], summary: dict, *, data: Path, te
         data: The nano world.
         teacher: Folder of the nano CLIP.
         student: Work dir of the MIM pre-training.
+        study: Where ``make study`` writes; its results are shown if there are any.
 
     Returns:
         The page.
@@ -59,7 +91,8 @@ def write_report(root: Path, tasks: list[Task], summary: dict, *, data: Path, te
         'in patches hidden from EVA. Each task below was trained twice, equally: from these weights and from scratch.'
         '</p>',
         _table(tasks, summary),
-        '<p class="note">One seed. <code>make study TASK=NAME</code> runs three with a longer schedule.</p>',
+        '<p class="note">One seed, a schedule of about a minute. GiB: resident memory of one training, without its '
+        'data workers.</p>',
         '<h2>Masked image modelling</h2>',
         _picture(
             draw_features(student, teacher, data, pictures / 'mim.png'),
@@ -84,7 +117,9 @@ def write_report(root: Path, tasks: list[Task], summary: dict, *, data: Path, te
                 f'{task.metric_title} on the validation set during training.',
             ),
             f'<p class="note"><code>python tools/train.py {task.config}</code></p>',
+            *_study(task, study),
         ]
+    parts.append(_full_size(tasks))
     parts.append(
         f'<p class="note">torch {torch.__version__}, {torch.get_num_threads()} threads, {platform.machine()}, '
         f'Python {platform.python_version()}.</p>'

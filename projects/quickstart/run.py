@@ -7,10 +7,11 @@ One seed, each task from MIM and from scratch. Running it again goes on where it
 
 import argparse
 import json
+import os
 import time
 from pathlib import Path
 
-from plan import DATA, STUDENT, TEACHER, foundation, task_step
+from plan import DATA, STUDENT, STUDY, TEACHER, foundation, task_step
 from report import write_report
 from results import last
 from steps import run_all, run_side_by_side
@@ -24,8 +25,8 @@ def parse_args() -> argparse.Namespace:
         '--tasks',
         nargs='+',
         choices=list(TASKS),
-        default=[name for name, task in TASKS.items() if task.quick],
-        help='default: those that fit a few minutes',
+        default=list(TASKS),
+        help='default: all',
     )
     return parser.parse_args()
 
@@ -34,7 +35,7 @@ def main() -> None:
     args = parse_args()
     start = time.monotonic()
     tasks = [TASKS[name] for name in args.tasks]
-    later = sum(2 * task.seconds for task in tasks)
+    later = sum(2 * task.seconds for task in tasks) / (os.cpu_count() or 1)
     steps = foundation(args.out)
     run_all(steps, total=len(steps) + 2 * len(tasks), seconds_after=later)
     pairs = {
@@ -51,13 +52,16 @@ def main() -> None:
                 'metric': task.metric,
                 **{init: last(step.folder, task.metric) for init, step in pairs[task.name].items()},
                 'seconds': round(sum(step.took() for step in pairs[task.name].values()), 1),
+                'peak_gib': round(max(step.peak_gib() for step in pairs[task.name].values()), 2),
             }
             for task in tasks
         },
         'pretrain': {'seconds': {step.title: round(step.took(), 1) for step in steps}},
     }
     (args.out / 'report.json').write_text(json.dumps(summary, indent=2))
-    page = write_report(args.out, tasks, summary, data=DATA, teacher=args.out / TEACHER, student=args.out / STUDENT)
+    page = write_report(
+        args.out, tasks, summary, data=DATA, teacher=args.out / TEACHER, student=args.out / STUDENT, study=STUDY
+    )
     for name, row in summary['tasks'].items():
         print(f'{name}: {row["metric"]} {row["mim"]:.2f} from MIM, {row["scratch"]:.2f} from scratch')
     print(f'{(time.monotonic() - start) / 60:.1f} min; the report with pictures is {page}')

@@ -45,6 +45,10 @@ class Step:
         """Seconds that the step took when it ran."""
         return json.loads(self.mark.read_text())['seconds']
 
+    def peak_gib(self) -> float:
+        """Largest resident memory of the step's process, without its data workers, in GiB."""
+        return json.loads(self.mark.read_text()).get('peak_bytes', float('nan')) / 2**30
+
 
 def _brief(line: str) -> str | None:
     """What is worth showing of a line of a training log."""
@@ -88,14 +92,17 @@ def run(step: Step, header: str, live: bool = True, threads: int | None = None) 
             if brief and live:
                 print(f'\r    {brief[:110]:<{width}}', end='', flush=True)
                 width = max(width, len(brief[:110]))
-        code = process.wait()
+        # like wait(), and says how much memory the process took
+        _, status, usage = os.wait4(process.pid, 0)
+        code = process.returncode = os.waitstatus_to_exitcode(status)
     if live and width:
         print('\r' + ' ' * (width + 4) + '\r', end='')
     if code:
         tail = '\n'.join(log.read_text().splitlines()[-15:])
         sys.exit(f'{tail}\nerror: {step.title} failed with exit code {code}; its whole log is {log}.')
     seconds = time.monotonic() - start
-    step.mark.write_text(json.dumps({'seconds': seconds, 'command': step.command}))
+    peak = usage.ru_maxrss * (1 if sys.platform == 'darwin' else 1024)
+    step.mark.write_text(json.dumps({'seconds': seconds, 'peak_bytes': peak, 'command': step.command}))
     name = '' if live else f' for {step.title}'
     print(f'    {seconds:.0f} s{name}', flush=True)
 

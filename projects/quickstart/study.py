@@ -8,11 +8,12 @@ stopped.
 
 import argparse
 import json
+import os
 import statistics
 from pathlib import Path
 
 import matplotlib
-from plan import DATA, STUDENT, study_foundation, task_step
+from plan import DATA, STUDENT, STUDY, study_foundation, task_step
 from results import last
 from steps import run_all, run_side_by_side
 from tasks import TASKS
@@ -27,7 +28,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('task', choices=list(TASKS))
     parser.add_argument('--seeds', type=int, default=3)
-    parser.add_argument('--out', type=Path, default='work_dirs/study', help='where everything goes')
+    parser.add_argument('--out', type=Path, default=STUDY, help='where everything goes')
     return parser.parse_args()
 
 
@@ -48,7 +49,7 @@ def main() -> None:
     args = parse_args()
     task, root = TASKS[args.task], args.out
     steps = study_foundation(root)
-    rest = 2 * args.seeds * task.study_seconds
+    rest = 2 * args.seeds * task.study_seconds / (os.cpu_count() or 1)
     run_all(steps, total=len(steps) + 2 * args.seeds, seconds_after=rest)
     runs = {
         (init, seed): task_step(
