@@ -94,6 +94,8 @@ class TrainingPlan:
 
 def _build(cfg: Config) -> nn.Module:
     model = cfg.model.copy()
+    # no part of the account, and mixing clips draws from a distribution that the meta device lacks
+    model.pop('data_preprocessor', None)
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope')), torch.device('meta'):
         return MODELS.build(model)
 

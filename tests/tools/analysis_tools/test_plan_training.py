@@ -76,6 +76,13 @@ def test_detection_counts_windows_and_iterations(capsys):
     assert re.search(r'^\* +0 +amp +no', out, re.M)
 
 
+def test_mixed_clips_can_be_planned(capsys):
+    pytest.importorskip('mmaction')
+    config = CONFIGS / 'video' / 'eva-g-p14_8f-224_k722.py'
+    out = run(capsys, config, '--gpus', 8, '--gpu-memory', 80)
+    assert '8 x 16 x 16 patches' in out and 'parameters        1,014,686,546 trained' in out
+
+
 @pytest.mark.parametrize(
     ('config', 'options', 'sentence'),
     [
