@@ -75,18 +75,33 @@ class VideoInspection:
 
 
 def _first(root: Path, names: tuple[str, ...]) -> Path | None:
-    return next((root / name for name in names if (root / name).exists()), None)
+    """The first that is a list, or a folder with a folder for each class: a flat one belongs to a list."""
+    found = [root / name for name in names if (root / name).exists()]
+    whole = [path for path in found if path.is_file() or any(entry.is_dir() for entry in path.iterdir())]
+    return next(iter(whole or found), None)
+
+
+def _folder(source: Path, entries: list[Entry]) -> Path:
+    """What the paths of a list are relative to: its folder, or, as in mmaction2, ``train`` for ``train_list.txt``."""
+    if source.is_dir():
+        return source
+    home, path = source.parent, entries[0][0]
+    flat = home / source.stem.removesuffix('_list')
+    return flat if not (home / path).exists() and (flat / path).exists() else home
 
 
 def _names(entries: list[Entry], source: Path) -> list[str]:
-    """Class names; classes that are given by number are called by it."""
+    """Class names; classes that are given by number are called by it, or as ``classes.txt`` beside the list says."""
     names = class_folders(source) if source.is_dir() else class_names(entries)
     if names:
         return names
     labels = [label for _, label in entries if isinstance(label, int)]
     if min(labels) < 0:
         raise ValueError(f'{source} has videos without a class: write "path class" in every line.')
-    return [str(number) for number in range(max(labels) + 1)]
+    listed = source.with_name('classes.txt')
+    names = listed.read_text(encoding='utf-8').split('\n') if listed.is_file() else []
+    names = [name.strip() for name in names if name.strip()]
+    return names if len(names) > max(labels) else [str(number) for number in range(max(labels) + 1)]
 
 
 def _split(labels: list[int]) -> tuple[list[int], list[int]]:
@@ -140,9 +155,10 @@ def inspect_video(root: str | Path) -> VideoInspection:
     """Find classes, training and validation videos.
 
     Taken are: ``root/train`` and ``root/val`` with a folder of videos for each class; ``root/train.csv`` and
-    ``root/val.csv`` (or ``.txt`` lists) with paths relative to ``root``; ``root`` itself with a folder for each class;
-    a csv file with paths relative to its folder. Without a validation part every tenth video of a class is put aside.
-    No video is opened.
+    ``root/val.csv`` (or ``.txt`` lists) with paths relative to ``root``; ``root/train_list.txt`` and
+    ``root/val_list.txt`` with paths relative to ``root/train`` and ``root/val``; ``root`` itself with a folder for
+    each class; a csv file with paths relative to its folder. Without a validation part every tenth video of a class is
+    put aside. No video is opened.
 
     Raises:
         FileNotFoundError: ``root`` does not exist or holds no videos in any of these forms, or no listed one exists.
@@ -157,12 +173,12 @@ def inspect_video(root: str | Path) -> VideoInspection:
     classes = _names(entries, source)
     if len(classes) < 2:
         raise ValueError(f'{source} has the one class {classes[0]!r}, expected two or more: give each its own folder.')
-    folder = source if source.is_dir() else source.parent
+    folder = _folder(source, entries)
     val_source = None if source == root else _first(root, VAL_NAMES)
     if val_source is not None:
-        val_folder = val_source if val_source.is_dir() else val_source.parent
+        val_entries = read_entries(val_source)
         train = _part(source, folder, entries, classes, None)
-        val = _part(val_source, val_folder, read_entries(val_source), classes, None)
+        val = _part(val_source, _folder(val_source, val_entries), val_entries, classes, None)
     else:
         train_indices, val_indices = _split([label for _, label in number_labels(entries, classes)])
         train = _part(source, folder, entries, classes, train_indices)

@@ -100,3 +100,18 @@ def test_a_wrong_csv_file_is_refused_by_name(tmp_path, text, error, message):
     (tmp_path / 'train.csv').write_text(text)
     with pytest.raises(error, match=f'train.csv {message}'):
         inspect_video(tmp_path)
+
+
+def test_lists_beside_flat_folders(tmp_path):
+    """The layout of mmaction2's Kinetics: numbered classes, names in a file of their own."""
+    for part, files in (('train', 'abcd'), ('val', 'ef')):
+        (tmp_path / part).mkdir()
+        for file in files:
+            (tmp_path / part / f'{file}.mp4').touch()
+        lines = [f'{file}.mp4 {number % 2}' for number, file in enumerate(files)]
+        (tmp_path / f'{part}_list.txt').write_text('\n'.join(lines))
+    (tmp_path / 'classes.txt').write_text('moving left\nmoving right\n')
+    found = inspect_video(tmp_path)
+    assert found.classes == ['moving left', 'moving right'] and not found.remarks
+    assert found.train.folder == str(tmp_path / 'train') and found.val.folder == str(tmp_path / 'val')
+    assert found.train.labels == [0, 1, 0, 1] and found.val.labels == [0, 1]
