@@ -8,7 +8,7 @@ from typing import Any
 
 from .files import write_json
 
-GENERATOR_VERSION = 2
+GENERATOR_VERSION = 3
 COMPLETE, STARTED = 'world.json', 'world.unfinished.json'
 
 

@@ -138,7 +138,7 @@ def add_digit(
 
 def crowd_sides(count: int) -> tuple[int, int]:
     """Sides for ``count`` digits that share a scene of about 112 pixels."""
-    return ((52, 84), (40, 62), (34, 52))[count - 1]
+    return ((64, 82), (54, 70), (46, 56))[count - 1]
 
 
 def _overlap(one: Sequence[int], other: Sequence[int]) -> int:
