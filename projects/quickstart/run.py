@@ -25,8 +25,8 @@ def parse_args() -> argparse.Namespace:
         '--tasks',
         nargs='+',
         choices=list(TASKS),
-        default=list(TASKS),
-        help='default: all',
+        default=[name for name, task in TASKS.items() if task.quick],
+        help='default: all but detection_lvis',
     )
     return parser.parse_args()
 

@@ -20,6 +20,7 @@ class Task:
         scratch_options: ``--cfg-options`` that take the MIM weights away.
         full_size: The paper's own config of the task, below ``configs``.
         pictures: Module of ``pictures`` that draws the task; default: its name.
+        quick: Whether ``make quickstart`` runs it unless asked for others.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Task:
     checkpoint_option: str = 'model.backbone.init_cfg.checkpoint'
     scratch_options: tuple[str, ...] = ('model.backbone.init_cfg=None',)
     pictures: str = ''
+    quick: bool = True
 
 
 def _iterations(number: int) -> tuple[str, ...]:
@@ -52,7 +54,7 @@ def _milestones(number: int) -> tuple[str, ...]:
     return (*_iterations(number), f'param_scheduler.1.milestones={steps}')
 
 
-# with labels for all images, the region heads learn these digits without pre-training
+# few labels, where pre-training has most to give
 _FEW = ('train_dataloader.dataset.indices=40',)
 
 TASKS: dict[str, Task] = {
@@ -93,6 +95,20 @@ TASKS: dict[str, Task] = {
             study_seconds=120,
             study_options=(*_milestones(250), *_FEW, 'model.backbone.patch_grad_scale=1.0'),
             scratch_options=('model.backbone.init_cfg=None', 'model.backbone.patch_grad_scale=1.0'),
+        ),
+        Task(
+            name='detection_lvis',
+            title='Detection on LVIS annotations: federated loss, repeat factors',
+            config='configs/nano/detection_lvis.py',
+            full_size='detection/cascade-mask-rcnn_eva-g-p16_lsj-1280_lvis.py',
+            metric='lvis/bbox_AP50',
+            metric_title='box AP50',
+            seconds=110,
+            study_seconds=150,
+            study_options=(*_milestones(300), 'model.backbone.patch_grad_scale=1.0'),
+            scratch_options=('model.backbone.init_cfg=None', 'model.backbone.patch_grad_scale=1.0'),
+            pictures='detection',
+            quick=False,
         ),
         Task(
             name='segmentation',
