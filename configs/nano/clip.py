@@ -53,5 +53,5 @@ optim_wrapper = dict(
     optimizer=dict(lr=1e-3),
     paramwise_cfg=dict(towers={'visual.': dict(lr_mult=1.0), 'text.': dict(lr_mult=1.0, layer_decay_rate=1.0)}))
 param_scheduler = dict(warmup_iters=25)
-train_cfg = dict(max_iters=250, val_interval=250)
-default_hooks = dict(logger=dict(interval=25), checkpoint=dict(interval=250, max_keep_ckpts=1))
+train_cfg = dict(max_iters=150, val_interval=150)
+default_hooks = dict(logger=dict(interval=25), checkpoint=dict(interval=150, max_keep_ckpts=1))

@@ -37,9 +37,9 @@ test_evaluator = dict(ann_file='data/nano/coco/annotations/instances_val2017.jso
 tta_pipeline = _base_.small_tta_pipeline
 
 optim_wrapper = _base_.small_optim
-train_cfg = dict(max_iters=200, val_interval=200)
+train_cfg = dict(max_iters=160, val_interval=160)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=31),
-    dict(type='MultiStepLR', by_epoch=False, begin=0, end=200, milestones=[160, 190], gamma=0.1),
+    dict(type='MultiStepLR', by_epoch=False, begin=0, end=160, milestones=[128, 152], gamma=0.1),
 ]
-default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=200, max_keep_ckpts=1))
+default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=160, max_keep_ckpts=1))
