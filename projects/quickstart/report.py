@@ -31,9 +31,15 @@ def _table(tasks: list[Task], summary: dict) -> str:
     rows = []
     for task in tasks:
         row = summary['tasks'][task.name]
+        better = 'mim' if row['mim'] > row['scratch'] else 'scratch'
+
+        def best(init: str, better: str = better) -> str:
+            return ' class="best"' if init == better else ''
+
         rows.append(
             f'<tr><td>{html.escape(task.title)}</td><td>{html.escape(task.metric_title)}</td>'
-            f'<td class="best">{row["mim"]:.3g}</td><td>{row["scratch"]:.3g}</td><td>{row["seconds"]:.0f}</td>'
+            f'<td{best("mim")}>{row["mim"]:.3g}</td><td{best("scratch")}>{row["scratch"]:.3g}</td>'
+            f'<td>{row["seconds"]:.0f}</td>'
             f'<td>{row["peak_gib"]:.1f}</td></tr>'
         )
     titles = ('Task', 'Metric', 'From MIM', 'From scratch', 'Seconds, both', 'GiB')
