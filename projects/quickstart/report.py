@@ -52,6 +52,8 @@ def _study(task: Task, study: Path) -> list[str]:
     if not file.is_file():
         return [f'<p class="note">Three seeds, a longer schedule: <code>make study TASK={task.name}</code></p>']
     seeds = json.loads(file.read_text())['seeds']
+    if len(seeds['mim']) < 2:  # no spread to show
+        return [_picture(file.with_suffix('.png'), f'{task.title}: one seed, the longer schedule.')]
     mim, scratch = (f'{statistics.mean(values):.3g} ± {statistics.stdev(values):.2g}' for values in seeds.values())
     text = (
         f'make study TASK={task.name}: {task.metric_title} {mim} from MIM, {scratch} from scratch, '
