@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eva_mm.layers.chunked_attention import attend_in_chunks
-from eva_mm.layers.relative_position import DecomposedRelativePosition
 from eva_mm.layers.windows import window_partition, window_unpartition
 
 Grid = tuple[int, ...]
@@ -64,7 +63,8 @@ class Attention(nn.Module):
         qkv_bias: ``'qv'`` is EVA's: one bias-free projection and the parameters ``q_bias`` and ``v_bias``, keys have
             no bias. ``'full'`` is EVA-L's: an ordinary projection with bias.
         relative_position: Module called as ``(q, k, grid) -> (q, k, bias)``. It may append channels to queries and
-            keys, return a bias for the logits, or both. The logits are then ``d ** -0.5 * q @ k.T + bias``.
+            keys, return a bias for the logits, or both. The logits are then ``d ** -0.5 * q @ k.T + bias``. If it
+            has ``terms(q, grid)``, :func:`attend_in_chunks` is given these instead where chunks pay.
         fp32: Compute logits and softmax in fp32 as :func:`attend_fp32` says. Off: torch's fused kernel, which keeps
             fp32 accumulators but rounds queries and keys to their own dtype. Equal in fp32.
         attn_drop: Dropout on the attention probabilities.
@@ -119,8 +119,8 @@ class Attention(nn.Module):
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, grid: Grid) -> Tensor:
         """The attention proper, (B, h, N, d) each, in the form that suits settings and device."""
         dropout_p = self.attn_drop if self.training else 0.0
-        if not dropout_p and isinstance(self.rel_pos, DecomposedRelativePosition) and _chunks_pay(q):
-            return attend_in_chunks(q, k, v, *self.rel_pos.terms(q, grid))
+        if not dropout_p and hasattr(self.rel_pos, 'terms') and _chunks_pay(q):
+            return attend_in_chunks(q, k, v, self.rel_pos.terms(q, grid))
         bias = None
         if self.rel_pos is not None:
             q, k, bias = self.rel_pos(q, k, grid)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eva_mm.layers.cubic_spline import cubic_spline_matrix
+from eva_mm.layers.logit_terms import RowsAndColumns
 
 RESIZE_MODES = ('linear', 'geometric')
 # fixed in the released code, not solved for the sizes
@@ -84,7 +85,7 @@ class DecomposedRelativePosition(nn.Module):
         self.h = nn.Parameter(torch.zeros(2 * grid[0] - 1, head_dims))
         self.w = nn.Parameter(torch.zeros(2 * grid[1] - 1, head_dims))
 
-    def terms(self, q: Tensor, grid: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    def terms(self, q: Tensor, grid: tuple[int, ...]) -> RowsAndColumns:
         """What each row and each column of keys adds to a query's logits: (B, h, N, H) and (B, h, N, W)."""
         height, width = grid
         rows = relative_offsets(self.h, height, self.resize_mode)
@@ -92,7 +93,7 @@ class DecomposedRelativePosition(nn.Module):
         q_map = q.unflatten(2, (height, width))
         row_terms = torch.einsum('bnhwd,hkd->bnhwk', q_map, rows.to(q.dtype))
         column_terms = torch.einsum('bnhwd,wkd->bnhwk', q_map, columns.to(q.dtype))
-        return row_terms.flatten(2, 3), column_terms.flatten(2, 3)
+        return RowsAndColumns(row_terms.flatten(2, 3), column_terms.flatten(2, 3))
 
     def forward(self, q: Tensor, k: Tensor, grid: tuple[int, ...]) -> tuple[Tensor, Tensor, None]:
         """Queries and keys (B, h, N, d) to (B, h, N, d + H + W); no bias is left."""

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from eva_mm.layers.logit_terms import Distances
+
 
 def geometric_ratio(steps: int, span: float) -> float:
     """Ratio q > 1 with ``1 + q + ... + q ** (steps - 1) == span``; ``span`` must exceed ``steps``."""
@@ -45,9 +47,9 @@ def _interpolate(table: Tensor, positions: Tensor, dim: int) -> Tensor:
 class RelativePositionBias(nn.Module):
     """A learned logit for each head and each distance between two patches, and three that involve the class token.
 
-    The table is expanded to a matrix over all pairs of tokens when the attention runs and is not kept. Its rows are
-    the (2 H - 1) x (2 W - 1) distances (query minus key, row-major), then class token to patch, patch to class token
-    and class token to itself.
+    The table's rows are the (2 H - 1) x (2 W - 1) distances (query minus key, row-major), then class token to patch,
+    patch to class token and class token to itself. Attention in chunks takes them as :meth:`terms`; elsewhere they are
+    expanded to a matrix over all pairs of tokens, which is not kept.
 
     Args:
         num_heads: Heads h.
@@ -72,6 +74,12 @@ class RelativePositionBias(nn.Module):
         for dim, (table_side, side) in enumerate(zip(self.grid, grid), start=1):
             table = _interpolate(table, table_positions(table_side, side).to(table.device), dim)
         return table
+
+    def terms(self, q: Tensor, grid: tuple[int, int]) -> Distances:
+        """The bias without its expansion: (B, h, 2 H - 1, 2 W - 1) and (B, h, 3), alike for all samples."""
+        of_class = self.relative_position_bias_table[-self.num_class_rows :].T
+        maps = self.distance_maps(grid)
+        return Distances(*(tensor.to(q.dtype).expand(len(q), *tensor.shape) for tensor in (maps, of_class)))
 
     def forward(self, q: Tensor, k: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
         """Leave queries and keys (B, h, 1 + H*W, d) as they are and return the bias (1, h, 1 + H*W, 1 + H*W) too."""

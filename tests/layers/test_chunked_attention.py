@@ -3,6 +3,7 @@ import torch
 
 from eva_mm.layers import Attention, WindowAttention, attention, chunked_attention
 from eva_mm.layers.chunked_attention import attend_in_chunks
+from eva_mm.layers.logit_terms import RowsAndColumns
 from eva_mm.layers.relative_position import DecomposedRelativePosition
 
 
@@ -10,6 +11,10 @@ def plain(q, k, v, rows, columns):
     """The definition, with the N x N bias."""
     bias = (rows.unsqueeze(-1) + columns.unsqueeze(-2)).flatten(-2)
     return (q.shape[-1] ** -0.5 * q @ k.transpose(-2, -1) + bias).softmax(-1) @ v
+
+
+def in_chunks(q, k, v, rows, columns):
+    return attend_in_chunks(q, k, v, RowsAndColumns(rows, columns))
 
 
 def inputs(batch, heads, grid, dims, dtype=torch.float32):
@@ -23,7 +28,7 @@ def inputs(batch, heads, grid, dims, dtype=torch.float32):
 def test_equals_the_plain_form_with_its_gradients(monkeypatch, chunk):
     monkeypatch.setattr(chunked_attention, 'CHUNK', chunk)
     tensors = inputs(2, 2, (4, 5), 8)
-    found, expected = attend_in_chunks(*tensors), plain(*tensors)
+    found, expected = in_chunks(*tensors), plain(*tensors)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
     weights = torch.randn_like(expected)
     gradients = [torch.autograd.grad(out, tensors, weights) for out in (found, expected)]
@@ -33,13 +38,13 @@ def test_equals_the_plain_form_with_its_gradients(monkeypatch, chunk):
 
 def test_gradient_is_the_derivative(monkeypatch):
     monkeypatch.setattr(chunked_attention, 'CHUNK', 30)
-    assert torch.autograd.gradcheck(attend_in_chunks, inputs(1, 2, (2, 3), 3, torch.float64))
+    assert torch.autograd.gradcheck(in_chunks, inputs(1, 2, (2, 3), 3, torch.float64))
 
 
 def test_one_query_at_a_time_when_a_row_exceeds_the_chunk(monkeypatch):
     monkeypatch.setattr(chunked_attention, 'CHUNK', 1)
     tensors = inputs(1, 1, (2, 3), 4)
-    torch.testing.assert_close(attend_in_chunks(*tensors), plain(*tensors), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(in_chunks(*tensors), plain(*tensors), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize('kind', ['global', 'window'])
