@@ -21,7 +21,7 @@ def gradients(model, *inputs):
     return {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
 
 
-@pytest.mark.parametrize('with_cp', [False, True])
+@pytest.mark.parametrize('with_cp', [False, True, 'selective'])
 def test_student_trains_as_before(with_cp):
     model = EVAPretrainViT(arch=TINY, img_size=28, with_cp=with_cp)
     model.init_weights()
