@@ -21,8 +21,15 @@ class DropPath(nn.Module):
         """(B, ...) to (B, ...)."""
         if self.rate == 0.0 or not self.training:
             return x
-        keep = x.new_empty((x.shape[0],) + (1,) * (x.ndim - 1)).bernoulli_(1 - self.rate)
-        return x * keep.div_(1 - self.rate)
+        return x * self._keep(x).div_(1 - self.rate)
+
+    def _keep(self, x: Tensor) -> Tensor:
+        """(B, 1, ...), 1 for survivors and 0 for the others."""
+        shape = (x.shape[0],) + (1,) * (x.ndim - 1)
+        if torch.compiler.is_compiling():
+            # a number that an operation takes is compiled in, once for each block; one that is compared is an input
+            return (torch.rand(shape, device=x.device) >= self.rate).to(x.dtype)
+        return x.new_empty(shape).bernoulli_(1 - self.rate)
 
     def extra_repr(self) -> str:
         return f'rate={self.rate}'
