@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from eva_mm.layers import WindowAttention
+from eva_mm.layers.checkpointing import WithCp
 
 # bytes of what layers compute, of the residual stream, and whether weights are cast to half precision on the fly
 PRECISIONS = {'fp32': (4, 4, False), 'half': (2, 2, False), 'amp': (2, 4, True)}
@@ -73,12 +74,15 @@ class BlockAccount:
     Args:
         saved: Name of a tensor to the bytes that it holds from the forward to the backward pass.
         checkpoint: Bytes that activation checkpointing keeps instead: the input of the block.
+        selective: Bytes that its selective kind keeps instead, see
+            :func:`eva_mm.layers.checkpointing.run_checkpointed`.
         working: Bytes that the largest step of its backward pass needs for a moment.
         casts: Bytes of half precision copies of its weights under autocast, else 0.
     """
 
     saved: dict[str, int]
     checkpoint: int
+    selective: int
     working: int
     casts: int
 
@@ -86,6 +90,10 @@ class BlockAccount:
     def total(self) -> int:
         """Bytes kept without activation checkpointing."""
         return sum(self.saved.values())
+
+    def kept(self, with_cp: WithCp) -> int:
+        """Bytes kept with checkpointing of this kind."""
+        return {False: self.total, True: self.checkpoint, 'selective': self.selective}[with_cp]
 
 
 def _fp32_attention(attn: nn.Module, rows: int, tokens: int, setting: Setting) -> tuple[dict[str, int], int]:
@@ -163,7 +171,11 @@ def account_of_block(block: nn.Module, tokens: int, grid: tuple[int, ...], setti
         saved['unscaled branches'] = 2 * value * rows * dims
     working = max(kernel[1], 2 * value * rows * hidden) + 2 * stream
     casts = sum(p.numel() for p in block.parameters() if p.ndim > 1) * value if setting.casts_weights else 0
-    return BlockAccount(saved, stream, working, casts)
+    # the input, what three of the four linear layers give, and the result of a fused kernel where there is one
+    selective = stream + value * (4 * attended * dims + rows * hidden)
+    if statistics := kernel[0].get('log-sum-exp'):
+        selective += statistics + kernel[0].get('attended padded', kernel[0]['attended'])
+    return BlockAccount(saved, stream, selective, working, casts)
 
 
 def training_grid(backbone: nn.Module) -> tuple[int, ...]:
@@ -176,9 +188,7 @@ def training_grid(backbone: nn.Module) -> tuple[int, ...]:
     return grid
 
 
-def block_accounts(
-    backbone: nn.Module, setting: Setting, grid: tuple[int, ...] | None = None
-) -> list[BlockAccount]:
+def block_accounts(backbone: nn.Module, setting: Setting, grid: tuple[int, ...] | None = None) -> list[BlockAccount]:
     """One account for each block of a backbone, in order; EVA-L's decoder follows its encoder.
 
     Frozen blocks in front of everything that is trained keep nothing.
@@ -200,7 +210,7 @@ def block_accounts(
         for block in blocks:
             trained = trained or any(p.requires_grad for p in block.parameters())
             account = account_of_block(block, tokens, grid, setting)
-            accounts.append(account if trained else BlockAccount({}, 0, 0, 0))
+            accounts.append(account if trained else BlockAccount({}, 0, 0, 0, 0))
     return accounts
 
 
@@ -238,7 +248,7 @@ class TrunkAccount:
 
 
 def account_of_trunk(
-    backbone: nn.Module, setting: Setting, *, grid: tuple[int, ...] | None = None, with_cp: bool | None = None
+    backbone: nn.Module, setting: Setting, *, grid: tuple[int, ...] | None = None, with_cp: WithCp | None = None
 ) -> TrunkAccount:
     """Account of embedding, blocks and the norm of the read-out.
 
@@ -246,7 +256,7 @@ def account_of_trunk(
         backbone: As for :func:`block_accounts`; may be on the meta device.
         setting: Batch, precision and device.
         grid: Shape of the patch tokens; default :func:`training_grid`.
-        with_cp: Activation checkpointing of every block; ``None`` takes what the backbone has.
+        with_cp: Activation checkpointing of every block, of either kind; ``None`` takes what the backbone has.
     """
     grid = grid or training_grid(backbone)
     with_cp = backbone.blocks[0].with_cp if with_cp is None else with_cp
@@ -255,17 +265,15 @@ def account_of_trunk(
     pixels = math.prod(grid) * math.prod(patch.patch_size) * patch.proj.in_channels
     trained = any(p.requires_grad for p in patch.parameters()) and patch.grad_scale
     forward = {'images': setting.batch_size * pixels * (setting.value if trained else 0)}
-    forward['blocks'] = sum(block.checkpoint if with_cp else block.total for block in blocks)
+    forward['blocks'] = sum(block.kept(with_cp) for block in blocks)
     forward['weights cast by autocast'] = sum(block.casts for block in blocks)
     if setting.casts_weights and trained:
         forward['weights cast by autocast'] += setting.value * patch.proj.weight.numel()
     tokens = {'raw': backbone.num_extra_tokens + math.prod(grid), 'featmap': 0}.get(backbone.out_type, 1)
-    forward['read-out'] = (
-        setting.batch_size * tokens * (setting.residual * backbone.embed_dims + setting.statistics)
-    )
+    forward['read-out'] = setting.batch_size * tokens * (setting.residual * backbone.embed_dims + setting.statistics)
     largest = max(blocks, key=lambda block: block.total)
     last = largest.total if with_cp else blocks[0].total
     if with_cp:
-        # the block that is recomputed first meets the inputs of all others
-        forward['recomputed block'] = blocks[-1].total
+        # the block that is recomputed first meets what is kept of all others
+        forward['recomputed block'] = blocks[-1].total - (blocks[-1].selective if with_cp == 'selective' else 0)
     return TrunkAccount(forward, last, max(block.working for block in blocks))

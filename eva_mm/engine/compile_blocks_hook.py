@@ -12,8 +12,9 @@ from eva_mm.registry import HOOKS
 def compile_blocks(model: nn.Module, **options: Any) -> int:
     """Compile in place every transformer block of a model.
 
-    All blocks have the same code, so one compilation serves them all and takes seconds, not minutes. Names of weights,
-    activation checkpointing, hooks on the model and DDP are not touched; DeepSpeed with it has not been tried.
+    All blocks have the same code, so one compilation serves them all, or two where only some have stochastic depth.
+    Names of weights, activation checkpointing, hooks on the model, DDP and DeepSpeed's ZeRO-1 are not touched; stages 2
+    and 3 have not been tried.
 
     Args:
         model: Anything whose blocks lie in module lists named ``blocks``, ``decoder_blocks`` (EVA, timm) or
@@ -44,9 +45,10 @@ def compile_blocks(model: nn.Module, **options: Any) -> int:
 class CompileBlocksHook(Hook):
     """Compile the model's transformer blocks before training, and those of a CLIP teacher where there is one.
 
-    Works with activation checkpointing and leaves the names of weights as they are. All blocks have the same code, so
-    one compilation serves them all. The first iteration takes longer: the default backend compiles C++ on a CPU and
-    Triton on a GPU.
+    Works with activation checkpointing of both kinds and under ZeRO-1, and leaves the names of weights as they are. The
+    losses are those without but for rounding; with stochastic depth also but for what is dropped, since compiled blocks
+    draw it in another way. The first iteration takes longer: the default backend compiles C++ on a CPU and Triton on a
+    GPU.
 
         custom_hooks = [*_base_.custom_hooks, dict(type='eva_mm.CompileBlocksHook')]
 

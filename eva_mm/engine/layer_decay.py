@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from mmengine.logging import print_log
-from mmengine.optim import DefaultOptimWrapperConstructor
+from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from torch import nn
 
+from eva_mm.engine.optimizer_kernel import keep_kernel
 from eva_mm.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 OPTIONS = (
@@ -62,6 +63,12 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
         # With an empty paramwise_cfg mmengine skips `add_params` and optimizes frozen parameters.
         super().__init__(optim_wrapper_cfg, {'layer_decay_rate': 1.0, **(paramwise_cfg or {})})
+
+    def __call__(self, model: nn.Module) -> OptimWrapper:
+        """Build optimizer and wrapper; what a checkpoint holds does not change the optimizer's kernel."""
+        optim_wrapper = super().__call__(model)
+        keep_kernel(optim_wrapper.optimizer)
+        return optim_wrapper
 
     def _validate_cfg(self) -> None:
         _check_options('paramwise_cfg', self.paramwise_cfg, OPTIONS)

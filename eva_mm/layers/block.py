@@ -2,8 +2,8 @@
 
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
+from eva_mm.layers.checkpointing import WithCp, check_with_cp, run_checkpointed
 from eva_mm.layers.layer_norm import LayerNorm
 
 
@@ -21,8 +21,15 @@ class DropPath(nn.Module):
         """(B, ...) to (B, ...)."""
         if self.rate == 0.0 or not self.training:
             return x
-        keep = x.new_empty((x.shape[0],) + (1,) * (x.ndim - 1)).bernoulli_(1 - self.rate)
-        return x * keep.div_(1 - self.rate)
+        return x * self._keep(x).div_(1 - self.rate)
+
+    def _keep(self, x: Tensor) -> Tensor:
+        """(B, 1, ...), 1 for survivors and 0 for the others."""
+        shape = (x.shape[0],) + (1,) * (x.ndim - 1)
+        if torch.compiler.is_compiling():
+            # a number that an operation takes is compiled in, once for each block; one that is compared is an input
+            return (torch.rand(shape, device=x.device) >= self.rate).to(x.dtype)
+        return x.new_empty(shape).bernoulli_(1 - self.rate)
 
     def extra_repr(self) -> str:
         return f'rate={self.rate}'
@@ -56,7 +63,11 @@ class Block(nn.Module):
         drop: Dropout after the MLP.
         drop_path: Stochastic depth rate of both branches.
         layer_scale_init_value: Start of ``gamma_1`` and ``gamma_2``; ``None`` means that they do not exist.
-        with_cp: Recompute the block in the backward pass instead of keeping its activations.
+        with_cp: Recompute the block in the backward pass instead of keeping its activations; ``'selective'`` recomputes
+            only what is cheap, see :func:`eva_mm.layers.checkpointing.run_checkpointed`.
+
+    Raises:
+        ValueError: Unknown ``with_cp``.
     """
 
     def __init__(
@@ -68,9 +79,10 @@ class Block(nn.Module):
         drop: float = 0.0,
         drop_path: float = 0.0,
         layer_scale_init_value: float | None = None,
-        with_cp: bool = False,
+        with_cp: WithCp = False,
     ) -> None:
         super().__init__()
+        check_with_cp(with_cp)
         self.norm1 = LayerNorm(dims)
         self.attn = attention
         self.norm2 = LayerNorm(dims)
@@ -93,6 +105,4 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, grid: tuple[int, ...]) -> Tensor:
         """(B, N, C) to (B, N, C); ``grid`` is the shape of the patch tokens."""
-        if self.with_cp and torch.is_grad_enabled():
-            return checkpoint(self._forward, x, grid, use_reentrant=False)
-        return self._forward(x, grid)
+        return run_checkpointed(self._forward, x, grid, with_cp=self.with_cp)

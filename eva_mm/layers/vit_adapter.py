@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from mmcv.ops import MultiScaleDeformableAttention
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from eva_mm.layers.block import DropPath
+from eva_mm.layers.checkpointing import WithCp, run_checkpointed
 from eva_mm.layers.layer_norm import LayerNorm
 
 Norm = Callable[[int], nn.Module]
@@ -129,7 +129,8 @@ class DeformableCrossAttention(nn.Module):
         num_levels: Maps that are read from.
         num_points: Points that each head samples in each map.
         value_ratio: Channels of the values as a part of C.
-        with_cp: Recompute in the backward pass instead of keeping activations.
+        with_cp: Recompute in the backward pass instead of keeping activations, see
+            :func:`eva_mm.layers.checkpointing.run_checkpointed`.
     """
 
     def __init__(
@@ -139,7 +140,7 @@ class DeformableCrossAttention(nn.Module):
         num_levels: int,
         num_points: int = 4,
         value_ratio: float = 0.5,
-        with_cp: bool = False,
+        with_cp: WithCp = False,
     ) -> None:
         super().__init__()
         self.query_norm = LayerNorm(dims)
@@ -166,10 +167,7 @@ class DeformableCrossAttention(nn.Module):
 
     def forward(self, query: Tensor, query_maps: TokenMaps, feat: Tensor, feat_maps: TokenMaps) -> Tensor:
         """Updated ``query``, (B, Nq, C)."""
-        arguments = (query, query_maps, feat, feat_maps)
-        if self.with_cp and torch.is_grad_enabled():
-            return checkpoint(self._update, *arguments, use_reentrant=False)
-        return self._update(*arguments)
+        return run_checkpointed(self._update, query, query_maps, feat, feat_maps, with_cp=self.with_cp)
 
 
 class Injector(DeformableCrossAttention):

@@ -15,6 +15,7 @@ from eva_mm.apis.memory_account import (
 )
 from eva_mm.models.backbones import EVAMAEViT, EVAPretrainViT, EVAViT, EVAViTDet
 from eva_mm.models.backbones.eva_vit_video import EVAViTVideo
+from tests.helpers.kept_storages import KeptStorages
 
 ARCH = dict(embed_dims=48, num_layers=4, num_heads=4, feedforward_channels=160)
 DTYPES = {'fp32': torch.float32, 'half': torch.bfloat16, 'amp': torch.float32}
@@ -104,6 +105,22 @@ def test_masked_trunk_and_its_head(precision):
     setting = Setting(BATCH, precision, 'cpu')
     total = account_of_trunk(trunk, setting).total + mim_head_bytes(26, ARCH['embed_dims'], 32, setting)
     assert total == pytest.approx(measured, rel=0.01)
+
+
+@pytest.mark.parametrize('precision', DTYPES)
+@pytest.mark.parametrize('attn_fp32', [False, True])
+def test_selective_checkpointing_keeps_what_is_counted(precision, attn_fp32):
+    block = plain(with_cp='selective', attn_fp32=attn_fp32).blocks[1].to(DTYPES[precision])
+    setting = Setting(BATCH, precision, 'cpu')
+    account = account_of_block(block, 65, (8, 8), setting)
+    # hooks of saved tensors do not see them
+    images = torch.randn(BATCH, 65, 48, dtype=DTYPES[precision])
+    context = torch.autocast('cpu', torch.bfloat16, cache_enabled=False) if precision == 'amp' else nullcontext()
+    with KeptStorages(block) as count, context:
+        out = block(images, (8, 8))
+    measured = count.bytes() - out.untyped_storage().nbytes() + images.untyped_storage().nbytes()
+    assert account.kept('selective') == pytest.approx(measured, rel=0.02)
+    assert account.kept(True) < account.kept('selective') < account.kept(False)
 
 
 def test_frozen_blocks_keep_nothing():

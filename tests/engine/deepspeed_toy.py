@@ -20,6 +20,7 @@ from mmengine.runner import FlexibleRunner
 from torch import nn
 
 from eva_mm.engine.fp32_weights import fp32_weights
+from eva_mm.layers import Attention, Block
 
 BATCH_SIZE = 2  # for each process
 
@@ -56,6 +57,32 @@ class ToyStudent(BaseModel):
     def forward(self, inputs, mode='tensor'):
         error = (self.head(self.drop(self.backbone(inputs))).float() - self.teacher(inputs).float()).square()
         return {'loss': error.mean()} if mode == 'loss' else [error.mean(dim=1)]
+
+
+class BlockBackbone(nn.Module):
+    """Two of EVA's blocks; the five numbers are five tokens."""
+
+    def __init__(self, with_cp):
+        super().__init__()
+        self.embed = nn.Linear(1, 8)
+        self.blocks = nn.ModuleList(Block(8, Attention(8, 2), 16, with_cp=with_cp) for _ in range(2))
+        self.readout = nn.Linear(8, 7)
+
+    def get_layer_depth(self, name, prefix=''):
+        return (0 if name.startswith(f'{prefix}embed') else 1), 3
+
+    def forward(self, x):
+        x = self.embed(x.unsqueeze(-1))
+        for block in self.blocks:
+            x = block(x, (5,))
+        return self.readout(x.mean(dim=1))
+
+
+@MODELS.register_module()
+class ToyBlocks(ToyStudent):
+    def __init__(self, with_cp=False):
+        super().__init__()
+        self.backbone = BlockBackbone(with_cp)
 
 
 @DATASETS.register_module()
@@ -127,6 +154,9 @@ def run(
     save_optimizer=True,
     ema=None,
     drop_rate=0.0,
+    fused=None,
+    model=None,
+    hooks=(),
 ):
     """Train up to iteration `stop` of `iters`, or evaluate, and return the recorder's record."""
     loader = dict(
@@ -141,17 +171,17 @@ def run(
         train_cfg=dict(by_epoch=False, max_iters=stop or iters, val_interval=1000),
         optim_wrapper=dict(
             type='DeepSpeedOptimWrapper',
-            optimizer=dict(type='AdamW', lr=lr, weight_decay=0.05),
+            optimizer=dict(type='AdamW', lr=lr, weight_decay=0.05, fused=fused),
             constructor='eva_mm.LayerDecayOptimWrapperConstructor',
             paramwise_cfg=dict(layer_decay_rate=0.5, flat_decay_mult=0.0),
         ),
         param_scheduler=dict(type='eva_mm.EVACosineLR', by_epoch=False, warmup_iters=3, eta_min_ratio=0.1, end=iters),
     )
-    hooks = [recorder, dict(type='eva_mm.StepSeedHook')]
+    hooks = [recorder, dict(type='eva_mm.StepSeedHook'), *hooks]
     if ema is not None:
         hooks.append(dict(type='eva_mm.FP32EMAHook', **ema))
     runner = FlexibleRunner(
-        model=dict(type='ToyStudent', drop_rate=drop_rate),
+        model=model or dict(type='ToyStudent', drop_rate=drop_rate),
         work_dir=work_dir,
         **({} if evaluate else training),
         val_dataloader=validation,

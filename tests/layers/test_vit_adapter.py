@@ -86,8 +86,9 @@ def test_a_new_injector_leaves_the_tokens_as_they_are():
 
 
 @pytest.mark.parametrize('kind', [Injector, Extractor])
-def test_checkpointing_changes_nothing(kind):
-    plain, thrifty = kind(32, 4), kind(32, 4, with_cp=True)
+@pytest.mark.parametrize('way', [True, 'selective'])
+def test_checkpointing_changes_nothing(kind, way):
+    plain, thrifty = kind(32, 4), kind(32, 4, with_cp=way)
     if kind is Injector:
         plain.gamma.data.normal_()
     thrifty.load_state_dict(plain.state_dict())

@@ -28,7 +28,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--batch-size', type=int, default=64)
     parser.add_argument('--device', default='cuda')
     parser.add_argument('--contenders', nargs='+', choices=NAMES, default=list(NAMES))
-    parser.add_argument('--with-cp', action='store_true', help='activation checkpointing of our blocks')
+    parser.add_argument(
+        '--with-cp', nargs='?', const=True, default=False, choices=['selective'],
+        help='activation checkpointing of our blocks, full or selective',
+    )  # fmt: skip
     parser.add_argument('--peak-tflops', type=float, help="the device's matrix rate; measured if left out")
     parser.add_argument('--rounds', type=int, default=10)
     parser.add_argument('--out', type=Path, help='json file')

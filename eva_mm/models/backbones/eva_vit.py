@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from eva_mm.checkpoint import load_pretrained
 from eva_mm.layers import Attention, Block, LayerNorm, PatchEmbed, resize_position_embedding
+from eva_mm.layers.checkpointing import WithCp
 from eva_mm.models.backbones.arch_zoo import ARCH_ZOO, resolve_arch
 from eva_mm.registry import MODELS
 
@@ -45,7 +46,7 @@ class EVAViT(BaseModule):
         frozen_stages: The embedding and this many blocks are frozen; 0 only the embedding, -1 nothing, and one more
             than there are blocks everything.
         attn_fp32: Logits and softmax in fp32, as the released pre-training and classification code.
-        with_cp: Activation checkpointing of every block.
+        with_cp: Activation checkpointing of every block; ``'selective'`` keeps what linear layers and attention give.
         init_cfg: mmengine's; ``dict(type='Pretrained', checkpoint=...)`` takes any EVA checkpoint, and with
             ``strict=False`` also one that lacks weights.
         patch_embed: Seam for subclasses: a built embedding, ``images -> (tokens, grid)``.
@@ -78,7 +79,7 @@ class EVAViT(BaseModule):
         patch_grad_scale: float = 1.0,
         frozen_stages: int = -1,
         attn_fp32: bool = False,
-        with_cp: bool = False,
+        with_cp: WithCp = False,
         init_cfg: dict | None = None,
         *,
         patch_embed: nn.Module | None = None,

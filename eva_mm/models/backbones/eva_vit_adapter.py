@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eva_mm.layers import Attention
+from eva_mm.layers.checkpointing import WithCp
 from eva_mm.layers.relative_position_bias import RelativePositionBias
 from eva_mm.layers.vit_adapter import (
     DeformableCrossAttention,
@@ -55,7 +56,7 @@ class EVAViTAdapter(EVAViT):
         drop_path_rate: Stochastic depth: of the blocks growing linearly, of the extractors constant.
         norm_cfg: ``dict(type='SyncBN')`` (released, ``None``) or ``dict(type='BN')``, with further arguments of the
             layer.
-        with_cp: Activation checkpointing of blocks, injectors and extractors.
+        with_cp: Activation checkpointing of blocks, injectors and extractors, as for :class:`EVAViT`.
         kwargs: As for :class:`EVAViT`.
 
     Raises:
@@ -77,7 +78,7 @@ class EVAViTAdapter(EVAViT):
         cffn_ratio: float = 0.25,
         drop_path_rate: float = 0.0,
         norm_cfg: dict | None = None,
-        with_cp: bool = False,
+        with_cp: WithCp = False,
         **kwargs,
     ) -> None:
         if kwargs.setdefault('patch_size', PATCH_SIZE) != PATCH_SIZE:
