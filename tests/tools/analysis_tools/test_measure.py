@@ -76,7 +76,7 @@ def test_mim_step_of_every_contender(tmp_path, capsys):
 
 
 def test_help_of_the_measuring_tools_imports_no_torch():
-    for name in ('benchmark', 'benchmark_mim_step', 'measure_scaling', 'measure_startup'):
+    for name in ('benchmark', 'benchmark_mim_step', 'measure_input', 'measure_scaling', 'measure_startup'):
         command = [sys.executable, '-X', 'importtime', FOLDER / f'{name}.py', '--help']
         run = subprocess.run(command, capture_output=True, text=True, check=True)
         assert 'usage' in run.stdout
