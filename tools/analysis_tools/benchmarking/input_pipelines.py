@@ -6,11 +6,9 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 from mmengine.dataset import Compose
-from mmengine.registry import init_default_scope
+from mmengine.registry import DATASETS, init_default_scope
 from PIL import Image
 from torchvision import transforms
-
-from eva_mm.registry import DATASETS
 
 # what a step takes and returns is its own affair; the first takes the number of a file
 Steps = list[tuple[str, Callable[[Any], Any]]]
