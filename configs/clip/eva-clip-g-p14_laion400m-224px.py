@@ -32,12 +32,7 @@ train_dataloader = dict(
         shards='*.tar',
         shuffle_buffer=2000,
         pipeline=[
-            dict(
-                type='RandomResizedCrop',
-                scale=224,
-                crop_ratio_range=(0.9, 1.0),
-                backend='pillow',
-                interpolation='bicubic'),
+            dict(type='eva_mm.PillowRandomResizedCrop', scale=224, crop_ratio_range=(0.9, 1.0)),
             dict(type='eva_mm.CLIPTokenize', context_length=77),
             dict(type='eva_mm.PackImageText'),
         ]))

@@ -24,12 +24,7 @@ train_dataloader = dict(
         shards='train-*.tar',
         shuffle_buffer=500,
         pipeline=[
-            dict(
-                type='RandomResizedCrop',
-                scale=84,
-                crop_ratio_range=(0.9, 1.0),
-                backend='pillow',
-                interpolation='bicubic'),
+            dict(type='eva_mm.PillowRandomResizedCrop', scale=84, crop_ratio_range=(0.9, 1.0)),
             dict(type='eva_mm.CLIPTokenize', context_length=20),
             dict(type='eva_mm.PackImageText'),
         ]))

@@ -26,12 +26,7 @@ train_dataloader = dict(
         sources=None,
         pipeline=[
             dict(type='RandomFlip', prob=0.0),  # a mirrored digit is another sign
-            dict(
-                type='RandomResizedCrop',
-                scale=84,
-                crop_ratio_range=(0.5, 1.0),
-                backend='pillow',
-                interpolation='bicubic'),
+            dict(type='eva_mm.PillowRandomResizedCrop', scale=84, crop_ratio_range=(0.5, 1.0)),
             dict(type='eva_mm.BlockwiseMask', **masking),
             dict(type='PackInputs'),
         ]))

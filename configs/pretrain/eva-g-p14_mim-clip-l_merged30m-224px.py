@@ -42,12 +42,7 @@ train_dataloader = dict(
         sources=dict(in21k='in21k', ade20k='ade20k', cc12m='cc12m', cc3m='cc3m', coco='coco', o365='o365'),
         pipeline=[
             dict(type='RandomFlip', prob=0.5),
-            dict(
-                type='RandomResizedCrop',
-                scale=224,
-                crop_ratio_range=(0.2, 1.0),
-                backend='pillow',
-                interpolation='bicubic'),
+            dict(type='eva_mm.PillowRandomResizedCrop', scale=224, crop_ratio_range=(0.2, 1.0)),
             dict(type='eva_mm.BlockwiseMask', grid_size=16, num_masked=105),
             dict(type='PackInputs'),
         ]))

@@ -23,12 +23,7 @@ train_dataloader = dict(
         sources=dict(_delete_=True, in21k='.'),
         pipeline=[
             dict(type='RandomFlip', prob=0.5),
-            dict(
-                type='RandomResizedCrop',
-                scale=224,
-                crop_ratio_range=(0.2, 1.0),
-                backend='pillow',
-                interpolation='bicubic'),
+            dict(type='eva_mm.PillowRandomResizedCrop', scale=224, crop_ratio_range=(0.2, 1.0)),
             dict(type='PackInputs'),
         ]))
 optim_wrapper = dict(optimizer=dict(lr=2.4e-3, betas=(0.9, 0.95)))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
+from eva_mm.datasets.pillow_bgr import to_image, to_pixels
 from eva_mm.registry import TRANSFORMS
 
 Colour = tuple[int, int, int]
@@ -90,13 +91,13 @@ class PillowRandAugment:
 
     def __call__(self, results: dict) -> dict:
         """``img`` (H, W, 3) uint8 BGR to the same."""
-        image = Image.fromarray(results['img'][..., ::-1])
+        image = to_image(results['img'])
         for index in np.random.randint(len(OPERATIONS), size=self.num_operations):
             if np.random.rand() > self.prob:
                 continue
             strength = np.clip(np.random.normal(self.magnitude, self.magnitude_std), 0, 10) / 10
             image = OPERATIONS[index](image, strength, np.random.choice((-1, 1)), self.fill)
-        results['img'] = np.ascontiguousarray(np.asarray(image)[..., ::-1])
+        results['img'] = to_pixels(image)
         return results
 
     def __repr__(self) -> str:

@@ -49,6 +49,15 @@ def test_nothing_happens_without_a_chance_and_bgr_stays_bgr(image):
     assert 'magnitude=9' in repr(PillowRandAugment())
 
 
+def test_mirrored_and_plain_arrays_are_augmented_alike(image):
+    """A flip hands on a view; what follows must not depend on how the pixels lie in memory."""
+    results = []
+    for pixels in (image[:, ::-1], np.ascontiguousarray(image[:, ::-1])):
+        np.random.seed(1)
+        results.append(PillowRandAugment(prob=1.0)({'img': pixels})['img'])
+    assert np.array_equal(*results) and results[0].flags.writeable
+
+
 def test_the_fill_is_given_in_rgb(image, monkeypatch):
     monkeypatch.setattr('eva_mm.datasets.pillow_rand_augment.OPERATIONS', (OPERATIONS[-1],))
     monkeypatch.setattr(np.random, 'choice', lambda values: 1)

@@ -3,6 +3,7 @@
     python tools/analysis_tools/benchmark.py                                       # EVA-g, 224 pixels, forward
     python tools/analysis_tools/benchmark.py --arch large --mode train --batch-size 2
     python tools/analysis_tools/benchmark.py --arch large --img-size 1024 --window-size 16 --against plain
+    python tools/analysis_tools/benchmark.py --config configs/detection/cascade-mask-rcnn_eva-l-p16_lsj-1024_coco.py
     python tools/analysis_tools/benchmark.py --device cuda --dtype bfloat16 --batch-size 64 --compiled
 
 Printed and written: images/s; the median over rounds of ours / theirs in images/s; floating point operations per
@@ -17,12 +18,15 @@ from pathlib import Path
 
 from benchmarking.choices import CLOCKS, DTYPES, MODES, OURS, PEERS, Shape
 
+from eva_mm.apis import fail_in_one_sentence
+
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--arch', default='giant', help='nano, tiny, small, base, large or giant (default)')
+    parser.add_argument('--config', help='instead of --arch: the backbone of this config file, against its plain form')
     parser.add_argument('--depth', type=int, help='fewer blocks than the arch has')
-    parser.add_argument('--img-size', type=int, default=224)
+    parser.add_argument('--img-size', type=int, help="pixels (default: the config's, or 224)")
     parser.add_argument('--window-size', type=int, default=0, help='detection backbone with windows of this side')
     parser.add_argument('--mode', choices=MODES, default='forward')
     parser.add_argument('--optimizer', action='store_true', help='a training step ends with fused AdamW')
@@ -38,7 +42,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--no-time', action='store_true', help='peak memory only')
     parser.add_argument('--out', type=Path, help='json file; a plot of the same name is put beside it')
     args = parser.parse_args(argv)
-    args.shape = Shape(args.arch, args.depth, args.img_size, args.window_size)
+    if args.config and args.window_size:
+        parser.error('--window-size belongs to --arch: a config has its own windows.')
+    args.shape = Shape(args.arch, args.depth, args.img_size or 224, args.window_size, args.config)
     if args.against is None:
         args.against = list(args.shape.peers)
     return args
@@ -51,6 +57,11 @@ def main(argv: list[str] | None = None) -> None:
     from benchmarking.plot import plot_report
     from benchmarking.side_by_side import COMPILED, measure_memory, measure_time, show
 
+    if args.config:
+        from benchmarking.config_backbone import shape_of
+
+        with fail_in_one_sentence():
+            args.shape = shape_of(args.config, args.depth, args.img_size)
     names = [OURS, *([COMPILED] if args.compiled else []), *args.against]
     report = {'machine': describe(args.device), 'contenders': names}
     # first, while nothing else is held

@@ -12,22 +12,9 @@ does. Exit code 1 if anything differs.
 """
 
 import argparse
-import multiprocessing
-import random
 import sys
 import tempfile
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
-
-import torch
-from forked_training import ForkedTraining, kill, preload
-
-from eva_mm.engine.checkpoint_store import POINTER, part_name
-
-PARTS = part_name('*_*.pth')
 
 
 def parse_args() -> argparse.Namespace:
@@ -42,129 +29,13 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def losses(work_dir: Path) -> Iterator[tuple[int, int, str]]:
-    """Rank, iteration and exact loss of all steps that were made."""
-    for file in sorted(work_dir.glob('losses_*.txt')):
-        rank = int(file.stem.split('_')[1])
-        for line in file.read_text().splitlines():
-            iteration, loss, _ = line.split()
-            yield rank, int(iteration), loss
-
-
-def tensors(value: Any, name: str = '') -> Iterator[tuple[str, torch.Tensor]]:
-    """All tensors and numbers in a checkpoint."""
-    if isinstance(value, torch.Tensor):
-        yield name, value
-    elif isinstance(value, (int, float)):
-        yield name, torch.tensor(value)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from tensors(item, f'{name}.{key}')
-    elif isinstance(value, (list, tuple)):
-        for index, item in enumerate(value):
-            yield from tensors(item, f'{name}.{index}')
-
-
-def final_state(work_dir: Path) -> dict[str, torch.Tensor]:
-    """Weights and optimizer states, by name, of the last checkpoint of a run."""
-    checkpoint = work_dir / Path((work_dir / POINTER).read_text()).name
-    files = sorted(checkpoint.glob('*.pt')) if checkpoint.is_dir() else [checkpoint]
-    state = {}
-    for file in files:
-        whole = torch.load(file, map_location='cpu', weights_only=False)
-        kept = {key: whole[key] for key in ('state_dict', 'optimizer', 'module') if key in whole}
-        if 'optimizer_state_dict' in whole:
-            sharded = whole['optimizer_state_dict']
-            kept |= {key: sharded[key] for key in ('base_optimizer_state', 'single_partition_of_fp32_groups')}
-        state.update(tensors(kept, '' if checkpoint.is_file() else file.name))
-    return state
-
-
-def wait_for(moment: Callable[[], bool], processes: list[multiprocessing.Process]) -> bool:
-    """Wait for something while a run lasts; whether it came."""
-    while all(process.exitcode is None for process in processes):
-        if moment():
-            return True
-        time.sleep(0.001)
-    return False
-
-
-class Experiment:
-    """Kills runs and counts what differs from the uninterrupted one.
-
-    Args:
-        training: The runs.
-        folder: Where they go.
-        seed: Of the moments.
-    """
-
-    def __init__(self, training: ForkedTraining, folder: Path, seed: int) -> None:
-        self.training, self.folder = training, folder
-        self.moments = random.Random(seed)
-        self.counts: Counter[str] = Counter()
-
-    def train_whole(self) -> None:
-        """The run that all others must equal."""
-        whole = self.folder / 'uninterrupted'
-        whole.mkdir()
-        began = time.time()
-        self.training.finish(self.training.start(whole, resume=False), whole)
-        times = [float(line.split()[2]) for line in (whole / 'losses_0.txt').read_text().splitlines()]
-        self.first_step, self.step = times[0] - began, (times[-1] - times[0]) / len(times)
-        self.losses = {(rank, iteration): loss for rank, iteration, loss in losses(whole)}
-        self.state = final_state(whole)
-        print(f'uninterrupted: {len(self.losses)} losses, {len(self.state)} tensors', flush=True)
-
-    def train_killed(self, kills: int) -> None:
-        """One run that is killed and resumed until it is through, or until there are as many kills."""
-        work_dir = self.folder / f'killed_{self.counts["runs"]}'
-        work_dir.mkdir()
-        self.counts['runs'] += 1
-        resume = False
-        while self.counts['kills'] < kills:
-            before = sum(1 for _ in losses(work_dir))
-            processes = self.training.start(work_dir, resume)
-            resume = True
-            self._wait(work_dir, processes, before)
-            if not kill(processes):  # it was through
-                self.training.finish(processes, work_dir)
-                return
-            self.counts['kills'] += 1
-            self.counts['while writing'] += any(work_dir.glob(PARTS))
-            self.counts['before the first step'] += sum(1 for _ in losses(work_dir)) == before
-        self.training.finish(self.training.start(work_dir, resume), work_dir)
-
-    def compare(self) -> None:
-        """Count what differs in the last run."""
-        work_dir = self.folder / f'killed_{self.counts["runs"] - 1}'
-        found = list(losses(work_dir))
-        missing = self.losses.keys() - {(rank, iteration) for rank, iteration, _ in found}
-        unequal = [loss for rank, iteration, loss in found if self.losses.get((rank, iteration)) != loss]
-        self.counts['losses'] += len(found)
-        self.counts['different losses'] += len(unequal) + len(missing)
-        state = final_state(work_dir)
-        names = self.state.keys() | state.keys()
-        same = [n for n in self.state.keys() & state.keys() if torch.equal(self.state[n], state[n])]
-        self.counts['tensors'] += len(names)
-        self.counts['different tensors'] += len(names) - len(same)
-        print(dict(self.counts), flush=True)
-
-    def _wait(self, work_dir: Path, processes: list[multiprocessing.Process], before: int) -> None:
-        """Wait for a moment while a checkpoint is written, while the run starts, or within its next iterations."""
-        moment = self.counts['kills'] % 5
-        if moment == 4 and wait_for(lambda: any(work_dir.glob(PARTS)), processes):
-            time.sleep(self.moments.uniform(0, 0.01))
-        elif moment == 3:
-            end = time.time() + self.moments.uniform(0, self.first_step)
-            wait_for(lambda: time.time() > end, processes)
-        else:
-            steps = before + self.moments.randint(1, 12) * self.training.processes
-            wait_for(lambda: sum(1 for _ in losses(work_dir)) >= steps, processes)
-            time.sleep(self.moments.uniform(0, self.step))
-
-
 def main() -> None:
     args = parse_args()
+    # after the arguments are known: torch and the hosts take seconds to import
+    import torch
+    from forked_training import ForkedTraining, preload
+    from killed_training import Experiment
+
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(args.work_dir or temporary).absolute()

@@ -9,26 +9,20 @@ Reads {k400,k600,k700}_{train,val}.csv, the official files renamed. Writes lists
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eva_mm.apis import fail_in_one_sentence
-from eva_mm.datasets.k722 import (
-    CLASS_SETS,
-    SETS,
-    SPLITS,
-    Clip,
-    Kinetics,
-    file_name,
-    read_annotations,
-)
+
+if TYPE_CHECKING:
+    # the package of data sets takes seconds to import: functions do it, after the arguments are known
+    from eva_mm.datasets.k722 import Clip, Kinetics
 
 TEMPLATE = '{dataset}/{split}/{youtube_id}_{start:06d}_{end:06d}.mp4'
 
 
 def parse_args() -> argparse.Namespace:
     """Options of the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--csv', type=Path, required=True, help='folder of the six csv files')
     parser.add_argument('--out', type=Path, required=True, help='folder to write to')
     parser.add_argument(
@@ -36,11 +30,13 @@ def parse_args() -> argparse.Namespace:
         default=TEMPLATE,
         help='file of a clip, below the folder that holds k400, k600, k700',
     )
+    parser.add_argument('--videos', type=Path, help='leave out clips that have no file below this folder')
     parser.add_argument(
-        '--videos', type=Path, help='leave out clips that have no file below this folder'
-    )
-    parser.add_argument(
-        '--class-sets', nargs='+', choices=SETS, default=CLASS_SETS, help='sets whose classes count'
+        '--class-sets',
+        nargs='+',
+        choices=('k400', 'k600', 'k700'),
+        default=('k400', 'k700'),
+        help='sets whose classes count (default: k400 k700)',
     )
     parser.add_argument(
         '--as-released',
@@ -50,10 +46,10 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def write_list(
-    kinetics: Kinetics, clips: list[tuple[Clip, int]], name: str, args: argparse.Namespace
-) -> None:
+def write_list(kinetics: 'Kinetics', clips: list[tuple['Clip', int]], name: str, args: argparse.Namespace) -> None:
     """Write ``path label`` lines, without clips that have no file if ``--videos`` is given."""
+    from eva_mm.datasets.k722 import file_name
+
     lines = []
     for clip, label in clips:
         path = file_name(clip, args.name)
@@ -67,6 +63,8 @@ def write_list(
 def main() -> None:
     """Read, merge, write and report."""
     args = parse_args()
+    from eva_mm.datasets.k722 import SETS, SPLITS, Kinetics, read_annotations
+
     with fail_in_one_sentence():
         clips = {
             (name, split): read_annotations(args.csv / f'{name}_{split}.csv', name, split)
@@ -79,18 +77,12 @@ def main() -> None:
             write_list(kinetics, kinetics.merged_list(split), f'k722 {split}', args)
             for name in SETS:
                 filter_leaks = not (args.as_released and name == 'k400')
-                write_list(
-                    kinetics, kinetics.own_list(name, split, filter_leaks), f'{name} {split}', args
-                )
+                write_list(kinetics, kinetics.own_list(name, split, filter_leaks), f'{name} {split}', args)
         for name, classes in kinetics.classes.items():
-            (args.out / f'classes_{name}.txt').write_text(
-                ''.join(f'{label}\n' for label in classes)
-            )
+            (args.out / f'classes_{name}.txt').write_text(''.join(f'{label}\n' for label in classes))
         for name in SETS:
             lines = zip(kinetics.rows(name), kinetics.classes[name])
-            (args.out / f'rows_{name}.txt').write_text(
-                ''.join(f'{row} {label}\n' for row, label in lines)
-            )
+            (args.out / f'rows_{name}.txt').write_text(''.join(f'{row} {label}\n' for row, label in lines))
     for spelling, variants in kinetics.variants():
         print(f'class {spelling!r} is spelt {", ".join(map(repr, variants))}')
     print(', '.join(f'{name} {len(classes)} classes' for name, classes in kinetics.classes.items()))

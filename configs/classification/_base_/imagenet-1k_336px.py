@@ -3,7 +3,7 @@
 load_image = dict(type='LoadImageFromFile', imdecode_backend='pillow', color_type='color_ignore_orientation')
 train_pipeline = [
     load_image,
-    dict(type='RandomResizedCrop', scale=336, backend='pillow', interpolation='bicubic'),
+    dict(type='eva_mm.PillowRandomResizedCrop', scale=336),
     dict(type='RandomFlip', prob=0.5),
     # rand-m9-mstd0.5-inc1
     dict(type='eva_mm.PillowRandAugment', magnitude=9, magnitude_std=0.5),

@@ -17,12 +17,13 @@ from PIL import Image
 from torch.utils.data import IterableDataset, get_worker_info
 
 from eva_mm.datasets.image_text.places import Place, Reader, deal_out
+from eva_mm.datasets.pillow_bgr import to_pixels
 
 
 def decode_image(content: bytes) -> np.ndarray:
     """An encoded image as BGR, uint8, (H, W, 3), as OpenMMLab's transforms expect."""
     with Image.open(io.BytesIO(content)) as image:
-        return np.ascontiguousarray(np.asarray(image.convert('RGB'))[..., ::-1])
+        return to_pixels(image.convert('RGB'))
 
 
 def unpack(raw: dict) -> dict | None:

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from eva_mm.datasets.merged.faults import BrokenImageError
+from eva_mm.datasets.pillow_bgr import to_pixels
 
 # raster formats that Pillow decodes itself; others, such as EPS, would start programs
 FORMATS = ('JPEG', 'PNG', 'WEBP', 'GIF', 'BMP', 'TIFF', 'PPM')
@@ -47,7 +48,7 @@ DEFAULT_LIMITS = Limits()
 
 
 class Decoded(NamedTuple):
-    """Pixels, RGB uint8 (H, W, 3), and which of ``faults.ODD`` the image is."""
+    """Pixels, BGR uint8 (H, W, 3), and which of ``faults.ODD`` the image is."""
 
     pixels: np.ndarray
     oddities: tuple[str, ...]
@@ -82,11 +83,11 @@ def _oddities(image: Image.Image, content: bytes, suffix: str, limits: Limits) -
     return tuple(name for name, is_so in found.items() if is_so)
 
 
-def _to_rgb(image: Image.Image) -> np.ndarray:
+def _to_bgr(image: Image.Image) -> np.ndarray:
     if image.mode.startswith('I'):
         # Pillow's own conversion cuts at 255, which turns 16-bit images white
         image = Image.fromarray((np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8))
-    return np.asarray(image.convert('RGB'))
+    return to_pixels(image.convert('RGB'))
 
 
 def _classify(error: Exception) -> str:
@@ -100,7 +101,7 @@ def _classify(error: Exception) -> str:
 def decode(
     content: bytes, name: str, suffix: str = '', limits: Limits = DEFAULT_LIMITS, exif: str = 'ignore'
 ) -> Decoded:
-    """Decode an image as the released pre-training did: Pillow's first frame, converted to RGB, not turned.
+    """Decode an image as the released pre-training did: Pillow's first frame, without alpha, not turned.
 
     16-bit grey is scaled to 8 bits.
 
@@ -128,7 +129,7 @@ def decode(
             # before anything asks for metadata: that would decode a PNG, and hide that it cannot be
             image.load()
             oddities = _oddities(image, content, suffix, limits)
-            return Decoded(_to_rgb(ImageOps.exif_transpose(image) if exif == 'apply' else image), oddities)
+            return Decoded(_to_bgr(ImageOps.exif_transpose(image) if exif == 'apply' else image), oddities)
     # what decoders raise differs from format to format
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError,
             MemoryError, struct.error, zlib.error, Image.DecompressionBombError) as error:  # fmt: skip

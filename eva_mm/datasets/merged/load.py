@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from eva_mm.datasets.merged.decode import Limits, decode
 from eva_mm.datasets.merged.faults import BrokenImageError, FaultLog, shown
 from eva_mm.datasets.merged.files import Files
@@ -68,7 +66,7 @@ class Loader:
         if unwanted is not None:
             raise BrokenImageError(f'{shown(name)} is {unwanted}, which policy does not use: replace it.', unwanted)
         return dict(
-            img=np.ascontiguousarray(pixels[..., ::-1]),
+            img=pixels,
             img_shape=pixels.shape[:2],
             ori_shape=pixels.shape[:2],
             img_path=name,

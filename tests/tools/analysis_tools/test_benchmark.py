@@ -94,3 +94,41 @@ def test_peers_are_those_that_have_such_a_model():
     assert benchmark.parse_args(['--window-size', '16']).against == ['plain']
     with pytest.raises(ValueError, match='choose from eva_mm, plain'):
         build('timm', Shape('nano', window_size=4))
+
+
+@pytest.mark.parametrize(
+    ('task', 'host'), [('classification', 'mmpretrain'), ('pretrain', 'mmpretrain'), ('detection', 'mmdet'),
+                       ('segmentation', 'mmseg'), ('video', 'mmaction'), ('clip', 'open_clip')],
+)  # fmt: skip
+@torch.no_grad()
+def test_backbone_of_a_config_equals_its_plain_form(task, host):
+    pytest.importorskip(host)
+    from benchmarking.config_backbone import shape_of
+
+    shape = shape_of(f'{FOLDER.parents[1]}/configs/nano/{task}.py', None, None)
+    torch.manual_seed(0)
+    inputs = torch.randn(1, *shape.input_size)
+    ours, plain = (output_of(build(name, shape).eval()(inputs)) for name in ('eva_mm', 'plain'))
+    assert shape.peers == ('plain',) and bool(shape.frames) == (task == 'video')
+    torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-4)
+
+
+def test_report_of_a_config(tmp_path):
+    pytest.importorskip('mmdet')
+    config, out = f'{FOLDER.parents[1]}/configs/nano/detection.py', tmp_path / 'report.json'
+    options = ['--config', config, '--rounds', '1', '--no-memory', '--img-size', '64', '--mode', 'train']
+    benchmark.main([*options, '--out', str(out)])
+    report = json.loads(out.read_text())
+    assert report['contenders'] == ['eva_mm', 'plain'] and report['time']['flops'] > 0
+
+
+@pytest.mark.parametrize(
+    ('config', 'message'),
+    [('no.py', "The config 'no.py' does not exist"), ('_base_/eva-nano.py', 'neither model.backbone nor model.visual')],
+)
+def test_a_wrong_config_is_one_sentence(config, message, capsys):
+    folder = FOLDER.parents[1] / 'configs'
+    with pytest.raises(SystemExit) as end:
+        benchmark.main(['--config', str(folder / config) if (folder / config).exists() else config])
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err

@@ -9,11 +9,17 @@ from torch import Tensor, nn
 
 from benchmarking.choices import OURS, Shape
 from eva_mm.layers import Attention
+from eva_mm.layers.relative_position import DecomposedRelativePosition
 from eva_mm.models.backbones import EVAViT, EVAViTDet
 
 
 def eva_mm_backbone(shape: Shape) -> nn.Module:
     """Our own backbone."""
+    if shape.config:
+        # only here: it imports what mmengine needs for a config
+        from benchmarking.config_backbone import config_backbone
+
+        return config_backbone(shape)
     if shape.window_size:
         return EVAViTDet(
             shape.sizes, window_size=shape.window_size, rel_pos_img_size=shape.img_size, freeze_patch_embed=False
@@ -25,19 +31,24 @@ def eva_mm_backbone(shape: Shape) -> nn.Module:
 
 def _attend_plainly(self: Attention, q: Tensor, k: Tensor, v: Tensor, grid: tuple[int, ...]) -> Tensor:
     """Whole N x N matrices of logits, bias and softmax, as the released code has them."""
-    logits = (q * v.shape[-1] ** -0.5) @ k.transpose(-2, -1)
-    if self.rel_pos is not None:
+    bias = None
+    if isinstance(self.rel_pos, DecomposedRelativePosition):
         rows, columns = self.rel_pos.terms(q, grid)
-        bias = rows.unsqueeze(-1) + columns.unsqueeze(-2)
-        logits = logits + bias.flatten(-2)
+        bias = (rows.unsqueeze(-1) + columns.unsqueeze(-2)).flatten(-2)
+    elif self.rel_pos is not None:
+        q, k, bias = self.rel_pos(q, k, grid)
+    logits = (q * v.shape[-1] ** -0.5) @ k.transpose(-2, -1)
+    if bias is not None:
+        logits = logits + bias
     return logits.softmax(dim=-1) @ v
 
 
 def plain_backbone(shape: Shape) -> nn.Module:
     """Our model with softmax(QK)V written out."""
     model = eva_mm_backbone(shape)
-    for block in model.blocks:
-        block.attn._attend = MethodType(_attend_plainly, block.attn)
+    for module in model.modules():
+        if isinstance(module, Attention):
+            module._attend = MethodType(_attend_plainly, module)
     return model
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-PACKAGES = ('torch', 'timm', 'open_clip_torch', 'mmpretrain', 'numpy')
+PACKAGES = ('torch', 'torchvision', 'timm', 'open_clip_torch', 'mmpretrain', 'numpy', 'pillow')
 
 
 def _processor() -> str:

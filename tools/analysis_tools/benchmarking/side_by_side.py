@@ -22,7 +22,7 @@ def prepare(name: str, args: argparse.Namespace) -> Callable:
     dtype = getattr(torch, args.dtype)
     model = build(name.removesuffix(' compiled'), args.shape, args.device, dtype)
     optimizer = torch.optim.AdamW(model.parameters(), fused=True) if args.optimizer else None
-    images = torch.rand(args.batch_size, 3, args.img_size, args.img_size, device=args.device, dtype=dtype)
+    images = torch.rand(args.batch_size, *args.shape.input_size, device=args.device, dtype=dtype)
     return make_step(torch.compile(model) if name == COMPILED else model, images, args.mode, optimizer)
 
 
@@ -30,7 +30,7 @@ def count(args: argparse.Namespace) -> tuple[int, MatrixRate]:
     """Operations of a step of the plain form, and its matrix products."""
     with torch.device('meta'):
         model = plain_backbone(args.shape)
-        images = torch.empty(args.batch_size, 3, args.img_size, args.img_size)
+        images = torch.empty(args.batch_size, *args.shape.input_size)
     flops, products = arithmetic(make_step(model, images, args.mode))
     return flops, MatrixRate(products, args.device, getattr(torch, args.dtype))
 
