@@ -13,7 +13,7 @@ from benchmarking.memory import peak_of
 from benchmarking.steps import make_step
 from benchmarking.timing import timer
 
-QUANTITIES = {'seconds': 'seconds a step', 'peak_bytes': 'peak bytes beyond the weights'}
+QUANTITIES = {'seconds': 'seconds a step', 'peak_bytes': 'peak beyond weights'}
 
 
 def exponent(xs: list[float], ys: list[float]) -> float:
