@@ -10,7 +10,7 @@ QUICKSTART = Path('work_dirs/quickstart')
 STUDY = Path('work_dirs/study')
 TEACHER = 'teacher'
 STUDENT = 'pretrain'
-# the study pre-trains this many epochs: what a patch holds of its digit still grows after 50
+# the study pre-trains this many epochs
 STUDY_EPOCHS = 60
 
 
