@@ -14,7 +14,7 @@ rcnn = _base_.model.train_cfg.rcnn
 model = dict(
     _base_.small_model,
     roi_head=dict(
-        bbox_roi_extractor=_base_.small_regions,
+        bbox_roi_extractor=_base_.small_box_regions,
         bbox_head=[
             dict(head, num_classes=num_classes, **_base_.small_boxes) for head in _base_.model.roi_head.bbox_head
         ],

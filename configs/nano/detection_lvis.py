@@ -14,7 +14,7 @@ federated = dict(type='eva_mm.FederatedLoss', num_classes=num_classes, num_sampl
 model = dict(
     _base_.small_model,
     roi_head=dict(
-        bbox_roi_extractor=_base_.small_regions,
+        bbox_roi_extractor=_base_.small_box_regions,
         bbox_head=[
             dict(head, num_classes=num_classes, loss_cls=federated, **_base_.small_boxes)
             for head in _base_.model.roi_head.bbox_head

@@ -10,8 +10,6 @@ QUICKSTART = Path('work_dirs/quickstart')
 STUDY = Path('work_dirs/study')
 TEACHER = 'teacher'
 STUDENT = 'pretrain'
-# the study pre-trains this many epochs
-STUDY_EPOCHS = 60
 
 
 def _train(config: str, folder: Path, seed: int, *options: str) -> list[str]:
@@ -19,7 +17,7 @@ def _train(config: str, folder: Path, seed: int, *options: str) -> list[str]:
     return [*command, '--cfg-options', *options] if options else command
 
 
-def _data_and_teacher(root: Path) -> list[Step]:
+def _data(root: Path) -> list[Step]:
     return [
         Step(
             'Nano world of real pixels',
@@ -38,20 +36,22 @@ def _data_and_teacher(root: Path) -> list[Step]:
             root / 'lists',
             seconds=1,
         ),
-        Step(
-            'Teacher: a nano CLIP, trained on captions',
-            ['projects/quickstart/train_clip.py', '--shards', str(DATA / 'clip'), '--out', str(root / TEACHER)],
-            root / TEACHER,
-            seconds=125,
-        ),
     ]
 
 
-def _student(folder: Path, teacher: Path, seconds: float, *options: str) -> Step:
-    teacher_option = f'model.target_generator.model=local-dir:{teacher}'
+def _teacher(folder: Path, seconds: float, *options: str) -> Step:
+    return Step(
+        'Teacher: a nano CLIP, trained on captions',
+        ['projects/quickstart/train_clip.py', '--shards', str(DATA / 'clip'), '--out', str(folder), *options],
+        folder,
+        seconds=seconds,
+    )
+
+
+def _student(folder: Path, config: str, teacher: Path, seconds: float) -> Step:
     return Step(
         'EVA: masked image modelling against the teacher',
-        _train('configs/nano/pretrain.py', folder, 0, teacher_option, *options),
+        _train(config, folder, 0, f'model.target_generator.model=local-dir:{teacher}'),
         folder,
         seconds=seconds,
     )
@@ -59,13 +59,16 @@ def _student(folder: Path, teacher: Path, seconds: float, *options: str) -> Step
 
 def foundation(root: Path) -> list[Step]:
     """Data, teacher and MIM pre-training: what every task starts from."""
-    return [*_data_and_teacher(root), _student(root / STUDENT, root / TEACHER, 90)]
+    teacher = root / TEACHER
+    student = _student(root / STUDENT, 'configs/nano/pretrain.py', teacher, 90)
+    return [*_data(root), _teacher(teacher, 125), student]
 
 
 def study_foundation(root: Path) -> list[Step]:
-    """As :func:`foundation`, with data and teacher of the quickstart and a longer pre-training in ``root``."""
-    longer = (f'train_cfg.max_epochs={STUDY_EPOCHS}', f'train_cfg.val_interval={STUDY_EPOCHS}')
-    return [*_data_and_teacher(QUICKSTART), _student(root / STUDENT, QUICKSTART / TEACHER, 660, *longer)]
+    """Data of the quickstart; teacher and student of ``root`` train longer, the student on more images, too."""
+    teacher = root / TEACHER
+    student = _student(root / STUDENT, 'configs/nano/pretrain_merged.py', teacher, 900)
+    return [*_data(QUICKSTART), _teacher(teacher, 400, '--epochs', '40'), student]
 
 
 def checkpoint(folder: Path) -> Path:

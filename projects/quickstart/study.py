@@ -2,8 +2,8 @@
 
     python projects/quickstart/study.py classification      # what `make study TASK=classification` runs
 
-Data and teacher are those of the quickstart; the student is pre-trained longer, once. Running it again goes on where it
-stopped.
+Data are those of the quickstart; teacher and student are trained longer, once for all tasks. Running it again goes on
+where it stopped.
 """
 
 import argparse

@@ -9,7 +9,9 @@ that CLIP is trained first, with open_clip's own model, tokenizer and loss, on t
 Two things make it learn in minutes on a CPU. Image features are the mean over patches, so each patch, which is what
 the student will have to predict, says what is there. And beside the contrastive loss the image predicts the words of
 its caption, rare words counting more (SuperClass, arXiv 2411.03313): at first neither tower knows a digit, so contrast
-alone teaches none for long.
+alone teaches none for long. A longer training goes on, after the first epochs, with scenes: pairs of which one, shrunk,
+is pasted somewhere onto the other, and the image predicts the words of both captions. So patches come to know a digit
+of any size at any place beside another one, which is what a detector asks of them.
 
 The result is a folder that ``open_clip.create_model('local-dir:OUT')`` opens. A finished folder is left as it is.
 """
@@ -49,6 +51,10 @@ MODEL_CFG = {
 }
 PREPROCESS_CFG = {'mean': list(OPENAI_DATASET_MEAN), 'std': list(OPENAI_DATASET_STD)}
 MAX_SHIFT = 6
+# from this epoch on scenes of two pairs are shown, once the digits themselves are known
+SCENES_FROM_EPOCH = 8
+SCENE_SHARE = 2 / 3
+PASTED_SIDES = (38, 64)
 WARM_UP_SHARE = 0.1
 # words in more captions than this say nothing about the image
 COMMON_WORD = 0.4
@@ -103,6 +109,17 @@ def random_shift(pixels: Tensor, generator: torch.Generator) -> Tensor:
     return padded[:, :, top : top + pixels.shape[2], left : left + pixels.shape[3]]
 
 
+def paste(pixels: Tensor, others: Tensor, generator: torch.Generator) -> Tensor:
+    """Scenes of two images each: float (B, 3, H, W) with ``others`` on top, all shrunk alike, each at its own place."""
+    side = int(torch.randint(*PASTED_SIDES, (1,), generator=generator))
+    corners = torch.randint(0, pixels.shape[-1] - side + 1, (len(pixels), 2), generator=generator).tolist()
+    scenes = pixels.clone()
+    shrunk = F.interpolate(others.float(), size=(side, side), mode='bilinear', antialias=True)
+    for scene, thing, (top, left) in zip(scenes, shrunk, corners, strict=True):
+        scene[:, top : top + side, left : left + side] = thing
+    return scenes
+
+
 def learning_rate(progress: float, peak: float) -> float:
     """Linear warm-up, then a half cosine to zero; ``progress`` runs from 0 to 1."""
     if progress < WARM_UP_SHARE:
@@ -143,7 +160,7 @@ def make_optimizer(modules: Sequence[nn.Module], lr: float) -> torch.optim.Optim
 
 
 def train(model: nn.Module, images: Tensor, tokens: Tensor, epochs: int, batch_size: int, lr: float, seed: int) -> None:
-    """Contrastive training in place.
+    """Contrastive training in place; from epoch ``SCENES_FROM_EPOCH`` on most batches are scenes of two pairs.
 
     Args:
         model: open_clip's model.
@@ -152,7 +169,7 @@ def train(model: nn.Module, images: Tensor, tokens: Tensor, epochs: int, batch_s
         epochs: Passes over the pairs.
         batch_size: Pairs per step.
         lr: Peak learning rate.
-        seed: Seed of the order and of the shifts.
+        seed: Seed of the order, the shifts and the scenes.
     """
     generator = torch.Generator().manual_seed(seed)
     words = word_targets(tokens)
@@ -160,23 +177,29 @@ def train(model: nn.Module, images: Tensor, tokens: Tensor, epochs: int, batch_s
     optimizer = make_optimizer((model, word_head), lr)
     contrast = ClipLoss()
     batches = [
-        index
-        for _ in range(epochs)
+        (epoch, index)
+        for epoch in range(epochs)
         for index in torch.randperm(len(images), generator=generator).split(batch_size)
         if len(index) == batch_size
     ]
     start = time.monotonic()
     model.train()
-    for step, index in enumerate(batches):
+    for step, (epoch, index) in enumerate(batches):
         for group in optimizer.param_groups:
             group['lr'] = learning_rate((step + 1) / len(batches), lr)
-        image_features = model.encode_image(normalize(random_shift(images[index], generator)))
-        captions, place = tokens[index].unique(dim=0, return_inverse=True)
-        text_features = model.encode_text(captions, normalize=True)[place]
-        loss = contrast(F.normalize(image_features, dim=-1), text_features, model.logit_scale.exp())
-        word_loss = F.cross_entropy(word_head(image_features), words[index])
+        shown, said = random_shift(images[index], generator), words[index]
+        are_scenes = epoch >= SCENES_FROM_EPOCH and torch.rand(1, generator=generator).item() < SCENE_SHARE
+        if are_scenes:
+            shown = paste(shown, images[index.roll(1)], generator)
+            said = (said + said.roll(1, dims=0)) / 2
+        image_features = model.encode_image(normalize(shown))
+        loss = F.cross_entropy(word_head(image_features), said)
+        if not are_scenes:  # no caption speaks of both
+            captions, place = tokens[index].unique(dim=0, return_inverse=True)
+            text_features = model.encode_text(captions, normalize=True)[place]
+            loss = loss + contrast(F.normalize(image_features, dim=-1), text_features, model.logit_scale.exp())
         optimizer.zero_grad()
-        (loss + word_loss).backward()
+        loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         model.logit_scale.data.clamp_(0, MAX_LOGIT_SCALE)

@@ -1,8 +1,12 @@
 # What the nano detectors shrink, under names of their own: a leaf puts them where its parent has the large ones.
 _base_ = '../../_base_/eva-nano.py'
 
-side, channels, head_channels = 112, 48, 32
-small_boxes = dict(in_channels=channels, conv_out_channels=head_channels, fc_out_channels=96)
+# a digit covers as many patches as in pre-training, five or so, and two windows a side cut the image exactly
+side, window, channels, head_channels = 160, 5, 48, 32
+# 7 bins for an object of 14 patches are 3 for one of 5; more would let the heads read digits without the backbone
+bins = 3
+small_boxes = dict(
+    in_channels=channels, conv_out_channels=head_channels, fc_out_channels=96, roi_feat_size=bins)
 small_masks = dict(in_channels=channels, conv_out_channels=head_channels)
 small_model = dict(
     init_cfg=None,
@@ -10,14 +14,16 @@ small_model = dict(
     backbone=dict(
         **_base_.mim_backbone,
         img_size=96,
-        window_size=4,
+        window_size=window,
         rel_pos_img_size=side,
         drop_path_rate=0.0,
         with_cp=False),
     neck=dict(in_channels=96, out_channels=channels),
     rpn_head=dict(in_channels=channels, feat_channels=channels, anchor_generator=dict(scales=[4])),
     test_cfg=dict(rpn=dict(nms_pre=200, max_per_img=50), rcnn=dict(max_per_img=20)))
-small_regions = dict(out_channels=channels)
+# an object of the size of a pre-training image, 84 pixels here and 224 there, is taken from stride 16
+small_regions = dict(out_channels=channels, finest_scale=21)
+small_box_regions = dict(roi_layer=dict(output_size=bins), **small_regions)
 small_rpn = dict(sampler=dict(num=64))
 small_proposals = dict(nms_pre=200, max_per_img=50)
 sampled_regions = 16
@@ -48,7 +54,7 @@ small_tta_pipeline = [
     dict(
         type='TestTimeAug',
         transforms=[
-            [dict(type='Resize', scale=(view, view), keep_ratio=True) for view in (96, 112)],
+            [dict(type='Resize', scale=(view, view), keep_ratio=True) for view in (128, side)],
             [dict(type='RandomFlip', prob=0.0)],
             [dict(type='LoadAnnotations', with_bbox=True, with_mask=True)],
             [dict(type='PackDetInputs', meta_keys=small_meta_keys)],
