@@ -67,8 +67,8 @@ def foundation(root: Path) -> list[Step]:
 def study_foundation(root: Path) -> list[Step]:
     """Data of the quickstart; teacher and student of ``root`` train longer, the student on more images, too."""
     teacher = root / TEACHER
-    student = _student(root / STUDENT, 'configs/nano/pretrain_merged.py', teacher, 900)
-    return [*_data(QUICKSTART), _teacher(teacher, 400, '--epochs', '40'), student]
+    student = _student(root / STUDENT, 'configs/nano/pretrain_merged.py', teacher, 1300)
+    return [*_data(QUICKSTART), _teacher(teacher, 420, '--epochs', '40'), student]
 
 
 def checkpoint(folder: Path) -> Path:

@@ -89,7 +89,7 @@ TASKS: dict[str, Task] = {
             metric='coco/bbox_mAP_50',
             metric_title='box AP50',
             seconds=80,
-            study_seconds=125,
+            study_seconds=145,
             study_options=(*_milestones(300), 'model.backbone.patch_grad_scale=1.0'),
             scratch_options=('model.backbone.init_cfg=None', 'model.backbone.patch_grad_scale=1.0'),
         ),
