@@ -1,4 +1,4 @@
-"""Nano EVA on nano-LVIS: the LVIS recipe of EVA-g, federated loss and repeat factors, shrunk to about a minute.
+"""Nano EVA on nano-LVIS: the LVIS recipe of EVA-g, federated loss and repeat factors, shrunk to three minutes.
 
     python tools/train.py configs/nano/detection_lvis.py
 

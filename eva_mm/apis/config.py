@@ -9,6 +9,7 @@ from mmengine.config import Config, ConfigDict
 from eva_mm.apis.errors import UserError
 from eva_mm.apis.own_data import use_data_root
 
+_FOLDER = 'local-dir:'  # open_clip's mark of a model in a folder
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
@@ -51,6 +52,32 @@ def check_data_folders(cfg: Config, loaders: tuple[str, ...] = _LOADERS) -> None
                         f'The annotation file {str(path)!r} of {where} does not exist: make it, or point to yours '
                         f'with --cfg-options {where}.ann_file=FILE.'
                     )
+
+
+def _starting_weights(part: object, where: str) -> Iterator[tuple[str, str]]:
+    """Local files and folders that the parts of a model start from, each with its key in the config."""
+    for name, value in part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ():
+        key = f'{where}.{name}'
+        if key.endswith('init_cfg.checkpoint') and isinstance(value, str) and ':' not in value:
+            yield key, value
+        elif key.endswith('target_generator.model') and str(value).startswith(_FOLDER):
+            yield key, value.removeprefix(_FOLDER)
+        else:
+            yield from _starting_weights(value, key)
+
+
+def check_starting_weights(cfg: Config) -> None:
+    """Find missing weights of a backbone, or a missing CLIP teacher, before anything is built.
+
+    Raises:
+        UserError: A local file or folder that the model starts from does not exist.
+    """
+    for key, path in _starting_weights(cfg.model, 'model'):
+        if not Path(path).exists():
+            raise UserError(
+                f'The weights {path!r} of {key} do not exist: train or download them first, or point to yours with '
+                f'--cfg-options {key}=PATH.'
+            )
 
 
 def _reject_unknown_keys(cfg: Config, options: dict) -> None:

@@ -48,12 +48,6 @@ def _iterations(number: int) -> tuple[str, ...]:
     )
 
 
-def _milestones(number: int) -> tuple[str, ...]:
-    """A longer schedule of the detectors: their rate falls at 80 % and 95 %, as in the short one."""
-    steps = f'[{int(0.8 * number)},{int(0.95 * number)}]'
-    return (*_iterations(number), f'param_scheduler.1.milestones={steps}')
-
-
 TASKS: dict[str, Task] = {
     task.name: task
     for task in (
@@ -88,9 +82,9 @@ TASKS: dict[str, Task] = {
             full_size='detection/cascade-mask-rcnn_eva-g-p16_lsj-1280_coco.py',
             metric='coco/bbox_mAP_50',
             metric_title='box AP50',
-            seconds=80,
+            seconds=145,
             study_seconds=145,
-            study_options=(*_milestones(300), 'model.backbone.patch_grad_scale=1.0'),
+            study_options=('model.backbone.patch_grad_scale=1.0',),
             scratch_options=('model.backbone.init_cfg=None', 'model.backbone.patch_grad_scale=1.0'),
         ),
         Task(
@@ -100,9 +94,9 @@ TASKS: dict[str, Task] = {
             full_size='detection/cascade-mask-rcnn_eva-g-p16_lsj-1280_lvis.py',
             metric='lvis/bbox_AP50',
             metric_title='box AP50',
-            seconds=110,
-            study_seconds=150,
-            study_options=(*_milestones(300), 'model.backbone.patch_grad_scale=1.0'),
+            seconds=230,
+            study_seconds=230,
+            study_options=('model.backbone.patch_grad_scale=1.0',),
             scratch_options=('model.backbone.init_cfg=None', 'model.backbone.patch_grad_scale=1.0'),
             pictures='detection',
             quick=False,

@@ -40,17 +40,20 @@ def draw(runs: dict[str, Path], folder: Path) -> list[tuple[Path, str]]:
     for row, (init, run) in enumerate(runs.items(), start=1):
         cfg, model = load_run(run)
         batch = samples(cfg, COLUMNS)
-        # results in the frame of the input, not of the file
+        # results in the frame of the input, not of the file, in which the truth comes
+        scales = [torch.tensor(sample['data_samples'].scale_factor).repeat(2) for sample in batch]
         for sample in batch:
             sample['data_samples'].set_metainfo(dict(scale_factor=(1.0, 1.0), ori_shape=sample['inputs'].shape[1:]))
         for column, (sample, result) in enumerate(zip(batch, model.test_step(pseudo_collate(batch)))):
             found = result.pred_instances[result.pred_instances.scores > SCORE]
+            found = found[found.scores.argsort()]  # the surest on top
             _show(axes[row, column], sample['inputs'], found.bboxes, found.masks, found.labels)
             if row == 1:
                 truth = sample['data_samples'].gt_instances
-                masks = torch.from_numpy(truth.masks.masks) if 'masks' in truth else torch.zeros(0, 1, 1)
+                shape = tuple(sample['inputs'].shape[1:])
+                masks = torch.from_numpy(truth.masks.resize(shape).masks) if 'masks' in truth else torch.zeros(0, 1, 1)
                 boxes = truth.bboxes.tensor if hasattr(truth.bboxes, 'tensor') else truth.bboxes
-                _show(axes[0, column], sample['inputs'], boxes, masks, truth.labels)
+                _show(axes[0, column], sample['inputs'], boxes * scales[column], masks, truth.labels)
         axes[row, 0].set_ylabel(f'from {"MIM" if init == "mim" else init}')
     axes[0, 0].set_ylabel('truth')
     file = folder / 'detection.png'
