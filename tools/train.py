@@ -41,10 +41,12 @@ def main() -> None:
     args = parse_args()
     # after the arguments are known: the hosts take seconds to import
     from eva_mm.apis import fail_in_one_sentence
+    from eva_mm.apis.config import check_starting_weights
     from eva_mm.apis.train import prepare_training
 
     with fail_in_one_sentence():
         runner = prepare_training(args)
+        check_starting_weights(runner.cfg)
     runner.train()
 
 

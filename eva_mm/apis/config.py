@@ -67,7 +67,7 @@ def _starting_weights(part: object, where: str) -> Iterator[tuple[str, str]]:
 
 
 def check_starting_weights(cfg: Config) -> None:
-    """Find missing weights of a backbone, or a missing CLIP teacher, before anything is built.
+    """Find missing weights of a backbone, or a missing CLIP teacher, before training starts.
 
     Raises:
         UserError: A local file or folder that the model starts from does not exist.

@@ -6,7 +6,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from eva_mm.apis.config import check_data_folders, check_starting_weights, load_config
+from eva_mm.apis.config import check_data_folders, load_config
 from eva_mm.apis.errors import UserError
 from eva_mm.apis.log_to import log_to
 from eva_mm.apis.options import parse_cfg_options
@@ -100,7 +100,6 @@ def prepare_training(args: Namespace) -> Runner:
         log_to(cfg, args.log_to)
     _set_start(cfg, args)
     check_data_folders(cfg, ('train_dataloader', 'val_dataloader'))
-    check_starting_weights(cfg)
     start = None
     if cfg.get('load_from') and not cfg.get('resume') and cfg.get('strategy') is None:
         start, cfg.load_from = cfg.load_from, None

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NANO, DETECTION = 'configs/nano/pretrain.py', 'configs/nano/detection.py'
-HERE = [f'{split}_dataloader.dataset.data_root={Path(__file__).parent}' for split in ('train', 'val')]
+NANO = 'configs/nano/pretrain.py'
 
 
 def _train(*arguments: str) -> subprocess.CompletedProcess:
@@ -27,21 +26,6 @@ def _train(*arguments: str) -> subprocess.CompletedProcess:
         (
             [NANO, '--cfg-options', 'train_dataloader.dataset.data_root=no/such/folder'],
             "The data folder 'no/such/folder' of train_dataloader.dataset does not exist",
-        ),
-        (
-            [NANO, '--cfg-options', *HERE, 'model.target_generator.model=local-dir:no/such/teacher'],
-            "The weights 'no/such/teacher' of model.target_generator.model do not exist",
-        ),
-        (
-            [
-                DETECTION,
-                '--no-validate',
-                '--cfg-options',
-                HERE[0],
-                'train_dataloader.dataset.ann_file=',
-                'model.backbone.init_cfg.checkpoint=no.pth',
-            ],
-            "The weights 'no.pth' of model.backbone.init_cfg.checkpoint do not exist",
         ),
         ([NANO, '--load-from', 'no_such.pth'], "--load-from names 'no_such.pth', which does not exist"),
         ([NANO, '--resume', 'no_such.pth'], "--resume names 'no_such.pth', which does not exist"),
