@@ -3,7 +3,7 @@ _base_ = '../../_base_/eva-nano.py'
 
 # a digit covers as many patches as in pre-training, five or so, and two windows a side cut the image exactly
 side, window, channels, head_channels = 160, 5, 48, 32
-# 7 bins for an object of 14 patches are 3 for one of 5; more would let the heads read digits without the backbone
+# 7 bins for an object of 14 patches are 3 for one of 5; with more, the heads read digits from the patches alone
 bins = 3
 small_boxes = dict(
     in_channels=channels, conv_out_channels=head_channels, fc_out_channels=96, roi_feat_size=bins)
