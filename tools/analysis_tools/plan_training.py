@@ -5,9 +5,9 @@
         --cfg-options model.backbone.attn_fp32=True
 
 is the published run of EVA (128 A100-40GB, ZeRO-1 in fp16, about 26.5 GB and 14.5 days for 150 epochs), whose attention
-computed fp32 logits. Nothing is trained, downloaded or measured: the model is built without its numbers, and
-eva_mm/apis/memory_account.py lists what each operation keeps. Counted are trunk, MIM head and teacher; what other heads
-and the adapter keep comes on top. GiB are those of nvidia-smi, without the CUDA context (about half a GiB).
+computed fp32 logits. Nothing is trained, downloaded or computed: the model of the config, heads included, runs a
+forward and a backward pass on tensors without data, and what is alive at a time is added up. What losses, workspaces
+and fragmentation need comes on top. GiB are those of nvidia-smi, without the CUDA context (about half a GiB).
 """
 
 import argparse
@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> None:
     # after the arguments are known: the hosts take seconds to import
     from eva_mm.apis import fail_in_one_sentence, load_config
     from eva_mm.apis.options import parse_cfg_options
-    from eva_mm.apis.plan import plan_training
+    from eva_mm.apis.planning.plan import plan_training
 
     with fail_in_one_sentence():
         args.cfg_options = parse_cfg_options(args.cfg_options)

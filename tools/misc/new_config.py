@@ -47,7 +47,7 @@ def main() -> None:
 
     with fail_in_one_sentence():
         ask(args)
-        from eva_mm.apis.new_config import make_config
+        from eva_mm.apis.planning.new_config import make_config
 
         made = make_config(args.task, args.size, args.data_root, args.gpu_memory, args.gpus)
         made.write(args.out)

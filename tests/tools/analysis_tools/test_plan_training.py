@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip('mmpretrain')
 
 from eva_mm.apis import load_config
-from eva_mm.apis.plan import GIB, plan_training
+from eva_mm.apis.planning.plan import GIB, plan_training
 
 ROOT = Path(__file__).parents[3]
 CONFIGS = ROOT / 'configs'
@@ -49,7 +49,9 @@ def test_checkpointing_and_stages_only_save(eva):
         assert eva.memory[stage, True].peak < eva.memory[stage, False].peak
     peaks = [eva.memory[stage, False].peak for stage in range(3)]
     assert peaks == sorted(peaks, reverse=True)
-    assert eva.train_flops(True) - eva.train_flops() == eva.student_flops
+    # the last product of a block need not be computed again
+    again = eva.train_flops(True) - eva.train_flops()
+    assert 0.6 * eva.student_flops < again < eva.student_flops
 
 
 def run(capsys, *options):
@@ -70,9 +72,9 @@ def test_the_table(capsys):
 
 def test_detection_counts_windows_and_iterations(capsys):
     pytest.importorskip('mmdet')
-    config = CONFIGS / 'detection' / 'cascade-mask-rcnn_eva-g-p16_lsj-1280_coco.py'
-    out = run(capsys, config, '--gpus', 64, '--gpu-memory', 40, '--image-size', 640)
-    assert '40 x 40 patches' in out and 'for 2,880,000 images' in out
+    config = CONFIGS / 'detection' / 'cascade-mask-rcnn_eva-b-p16_lsj-1024_coco.py'
+    out = run(capsys, config, '--gpus', 16, '--gpu-memory', 40, '--image-size', 640)
+    assert '40 x 40 patches' in out and 'for 46,906,400 images' in out
     assert re.search(r'^\* +0 +amp +no', out, re.M)
 
 
@@ -86,7 +88,7 @@ def test_mixed_clips_can_be_planned(capsys):
 @pytest.mark.parametrize(
     ('config', 'options', 'sentence'),
     [
-        (EVA, ['--image-size', '225'], 'cannot be cut into patches'),
+        (EVA, ['--image-size', '225'], 'not divisible by the patch size'),
         (EVA, ['--mfu', '2'], '0 < mfu <= 1'),
         ('configs/none.py', [], 'does not exist'),
         (CONFIGS / 'clip' / 'zero-shot_in1k.py', [], 'a config that trains'),

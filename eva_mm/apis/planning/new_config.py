@@ -2,29 +2,25 @@
 
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from pprint import pformat
 
-import torch
 from mmengine.config import Config
-from mmengine.registry import DATASETS, MODELS, DefaultScope
-from torch import nn
+from mmengine.registry import DATASETS, DefaultScope
 
 from eva_mm.apis.errors import UserError
-from eva_mm.apis.memory_account import Setting, account_of_trunk
 from eva_mm.apis.model_index import index_root
 from eva_mm.apis.own_data import use_data_root
-from eva_mm.apis.training_plan import Weights, memory_of_stage
-from eva_mm.models.backbones import EVAViT
+from eva_mm.apis.planning.plan import GIB, MeasuredConfig
 
-GIB = 2**30
 # fewer steps an epoch than this leave a recipe too few in all
 MIN_STEPS_PER_EPOCH = 20
 # and statistics of fewer samples than this are noise, however small the data
 MIN_BATCH = 8
-# share of a GPU that is left for what the account of the trunk has not: heads, pyramid, adapter, workspaces
-FREE_SHARE = {'classification': 0.1, 'video': 0.1, 'detection': 0.4, 'segmentation': 0.4}
+# share of a GPU that is left for what no measurement on fake tensors sees: losses, workspaces, fragmentation
+FREE_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -93,40 +89,39 @@ class NewConfig:
         file.write_text('\n'.join(lines) + '\n')
 
 
-class _Account:
-    """Peak memory of one GPU by batch and checkpointing, from the account of the trunk."""
+def _largest_batch(peak: Callable[[int], float], most: int, budget: float) -> int:
+    """The largest batch up to ``most`` whose peak fits into ``budget``, 0 if none does.
 
-    def __init__(self, cfg: Config, gpus: int) -> None:
-        structure = cfg.model.copy()
-        # mixing samples draws from distributions, which the meta device cannot
-        structure.data_preprocessor = {**structure.data_preprocessor}
-        structure.data_preprocessor.pop('blending', None)
-        with DefaultScope.overwrite_default_scope(cfg.default_scope), torch.device('meta'):
-            model = MODELS.build(structure)
-        self.trunk: nn.Module = next(module for module in model.modules() if isinstance(module, EVAViT))
-        self.weights, self.gpus = Weights.of(model), gpus
-        strategy = cfg.get('strategy')
-        self.stage = strategy.get('zero_optimization', {}).get('stage', 0) if strategy else 0
-        amp = cfg.optim_wrapper.get('type') == 'AmpOptimWrapper'
-        self.precision = 'half' if strategy else 'amp' if amp else 'fp32'
+    Memory is nearly linear in the batch, so that a few measurements find it.
+    """
+    fits, too_large, guess = 0, most + 1, most
+    while too_large - fits > 1:
+        if peak(guess) <= budget:
+            fits = guess
+        else:
+            too_large = guess
+        slope = (peak(too_large) - peak(max(fits, 1))) / max(too_large - max(fits, 1), 1) if too_large <= most else 0
+        guess = int(fits + (budget - peak(max(fits, 1))) / slope) if slope > 0 else too_large - 1
+        guess = min(max(guess, fits + 1), too_large - 1)
+    return fits
 
-    def peak(self, batch: int, with_cp: bool) -> float:
-        """GiB."""
-        setting = Setting(batch, self.precision)
-        trunk = account_of_trunk(self.trunk, setting, with_cp=with_cp)
-        return memory_of_stage(self.stage, self.weights, trunk, self.gpus, setting).peak / GIB
 
-    def choose(self, most: int, budget: float) -> tuple[int, bool]:
-        """The largest batch up to ``most`` that fits, and whether it needs checkpointing."""
-        for with_cp in (False, True):
-            fitting = [batch for batch in range(1, most + 1) if self.peak(batch, with_cp) <= budget]
-            if fitting:
-                return fitting[-1], with_cp
-        raise UserError(
-            f'One sample needs {self.peak(1, True):.1f} GiB on each of {self.gpus} GPUs even with activation '
-            f'checkpointing, and {budget:.1f} GiB are there for it: take a smaller model or larger GPUs'
-            f'{", or more of them" if self.stage else ""}.'
-        )
+def _choose_batch(measured: MeasuredConfig, gpus: int, most: int, budget: float) -> tuple[int, bool]:
+    """The largest batch up to ``most`` that fits into ``budget`` GiB, and whether it needs checkpointing."""
+    for with_cp in (False, True):
+        batch = _largest_batch(lambda batch: _peak(measured, gpus, batch, with_cp), most, budget)  # noqa: B023
+        if batch:
+            return batch, with_cp
+    raise UserError(
+        f'One sample needs {_peak(measured, gpus, 1, True):.1f} GiB on each of {gpus} GPUs even with activation '
+        f'checkpointing, and {budget:.1f} GiB are available for it: take a smaller model or larger GPUs'
+        f'{", or more of them" if measured.stage else ""}.'
+    )
+
+
+def _peak(measured: MeasuredConfig, gpus: int, batch: int, with_cp: bool) -> float:
+    """GiB of one GPU."""
+    return measured.memory(measured.stage, batch, gpus, with_cp).peak / GIB
 
 
 def _length(cfg: Config, recipe: Recipe, iterations_per_epoch: float) -> dict:
@@ -188,9 +183,9 @@ def make_config(task: str, size: str, data_root: str, gpu_memory: float, gpus: i
     made = NewConfig(base, Path(data_root).resolve())
     made.reasons += [f'Data: {found}', f'{samples} training samples. Recipe: {recipe.config}, batch {recipe.batch}.']
     made.settings['own_data'] = str(made.data_root)
-    account, budget = _Account(cfg, gpus), gpu_memory * (1 - FREE_SHARE[task])
+    measured, budget = MeasuredConfig(cfg), gpu_memory * (1 - FREE_SHARE)
     target = max(gpus, min(recipe.batch, samples, max(MIN_BATCH, samples // MIN_STEPS_PER_EPOCH)))
-    batch, with_cp = account.choose(max(1, target // gpus), budget)
+    batch, with_cp = _choose_batch(measured, gpus, max(1, target // gpus), budget)
     accumulated = math.ceil(target / (batch * gpus))
     batch = math.ceil(target / (accumulated * gpus))
     effective = batch * gpus * accumulated
@@ -207,8 +202,8 @@ def make_config(task: str, size: str, data_root: str, gpu_memory: float, gpus: i
     fewer = '' if target == recipe.batch else f', smaller than the recipe\'s because an epoch has {samples} samples'
     made.reasons += [
         f'Batch: {batch} on each of {gpus} GPUs x {accumulated} accumulated = {effective}{fewer}.',
-        f'Memory: {account.peak(batch, with_cp):.1f} GiB by the account of the trunk ({account.precision}, ZeRO stage '
-        f'{account.stage}); {budget:.1f} of {gpu_memory:g} GiB are for it, the rest for heads and workspaces.',
+        f'Memory: {_peak(measured, gpus, batch, with_cp):.1f} GiB measured without data ({measured.precision}, ZeRO '
+        f'stage {measured.stage}); {budget:.1f} of {gpu_memory:g} GiB are for it, the rest for losses and workspaces.',
         f'Activation checkpointing: {"on, nothing fits without" if with_cp else "off, it fits without"}.',
         f'Learning rate: {lr:g}, the recipe\'s {cfg.optim_wrapper.optimizer.lr:g} times the root of {effective} / '
         f'{recipe.batch}.',

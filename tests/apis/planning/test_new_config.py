@@ -12,9 +12,9 @@ from mmengine.registry import MODELS, DefaultScope
 
 from eva_mm.apis.config import load_config
 from eva_mm.apis.errors import UserError
-from eva_mm.apis.new_config import MIN_BATCH, make_config
+from eva_mm.apis.planning.new_config import MIN_BATCH, make_config
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope='module')

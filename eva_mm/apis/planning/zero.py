@@ -1,17 +1,15 @@
-"""What a training run needs: parameters, arithmetic, memory of each ZeRO stage, days.
+"""What a training run holds beside its activations under each ZeRO stage, and how long it takes.
 
 Sources: the state that each ZeRO stage shards is arXiv 1910.02054, the buffers are those of DeepSpeed 0.19's
-``zero_optimization`` options, matrix products are counted as two operations for each multiplication.
+``zero_optimization`` options.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import nn
 
-from eva_mm.apis.memory_account import Setting, TrunkAccount, training_grid
-from eva_mm.layers import WindowAttention
+from eva_mm.apis.planning.memory import StepMemory
 
 STAGES = (0, 1, 2, 3)
 SECONDS_PER_DAY = 86400
@@ -85,11 +83,10 @@ def _buffers(stage: int, weights: Weights, gpus: int, value: int, half: bool, op
 def memory_of_stage(
     stage: int,
     weights: Weights,
-    trunk: TrunkAccount,
+    step: StepMemory,
     gpus: int,
-    setting: Setting,
+    precision: str,
     *,
-    head: int = 0,
     options: Mapping | None = None,
 ) -> StageMemory:
     """Memory of one GPU with AdamW under a ZeRO stage.
@@ -100,13 +97,12 @@ def memory_of_stage(
     Args:
         stage: 0 to 3.
         weights: See :class:`Weights`.
-        trunk: Account of the activations of this batch.
+        step: A forward and a backward pass of the batch of one GPU.
         gpus: N, over how many the state is sharded.
-        setting: That of ``trunk``.
-        head: Bytes that the head keeps for the backward pass.
+        precision: Of ``step``, see :class:`eva_mm.apis.planning.memory.StepMeasurement`.
         options: DeepSpeed's ``zero_optimization``, for the sizes of its buffers.
     """
-    half = setting.precision == 'half'
+    half = precision == 'half'
     value = 2 if half else 4
     weights_by, gradients_by, state_by = {0: (1, 1, 1), 1: (1, 1, gpus), 2: (1, gpus, gpus), 3: (gpus,) * 3}[stage]
     fixed = {
@@ -114,43 +110,18 @@ def memory_of_stage(
         'optimizer state': (12 if half or stage else 8) * weights.trained / state_by,
         'teacher': 4 * weights.teacher,
     }
-    gradients = {'gradients': value * weights.trained / gradients_by}
-    during = _buffers(stage, weights, gpus, value, half, options or {}) | {'largest backward step': trunk.working}
-    kept = {'activations': trunk.total, 'head': head}
+    kept, working, made = step.peak(value / gradients_by)
+    # the step casts its share of half precision gradients to fp32
+    cast = (4 if half else 0) * weights.trained / state_by
     return StageMemory({
         # autocast holds half precision weights of the teacher while it runs
-        'teacher': fixed | kept | {'half precision teacher': 2 * weights.teacher if setting.precision != 'fp32' else 0},
-        'start of the backward pass': fixed | during | kept,
-        'end of the backward pass': fixed | during | gradients | {'activations': trunk.last},
-        # the step casts its share of half precision gradients to fp32
-        'step': fixed | gradients | {'fp32 gradients': (4 if half else 0) * weights.trained / state_by},
+        'teacher': fixed
+        | {'activations': step.forward, 'half precision teacher': 2 * weights.teacher if precision != 'fp32' else 0},
+        'backward pass': fixed
+        | _buffers(stage, weights, gpus, value, half, options or {})
+        | {'activations': kept, 'backward step': working, 'gradients': made},
+        'optimizer step': fixed | {'gradients': value * weights.trained / gradients_by, 'fp32 gradients': cast},
     })
-
-
-def _block_products(block: nn.Module, tokens: int, grid: tuple[int, ...]) -> int:
-    """Multiplications of one block for one image."""
-    dims, hidden = block.mlp.fc1.in_features, block.mlp.fc1.out_features
-    attended, length = tokens, tokens
-    if isinstance(block.attn, WindowAttention):
-        side = block.attn.window_size
-        length = side * side
-        attended, grid = math.prod(-(-extent // side) for extent in grid) * length, (side, side)
-    relative = attended * sum(grid) * dims if block.attn.rel_pos is not None else 0
-    return attended * 4 * dims * dims + 2 * attended * length * dims + relative + tokens * 2 * dims * hidden
-
-
-def trunk_flops(backbone: nn.Module, grid: tuple[int, ...] | None = None) -> int:
-    """Operations of one forward pass of one image through embedding and blocks; two for each multiplication."""
-    grid = grid or training_grid(backbone)
-    patches, extra = math.prod(grid), backbone.num_extra_tokens
-    visible = patches
-    if hasattr(backbone, 'decoder_blocks'):
-        visible = int(patches * (1 - backbone.mask_ratio))
-    products = patches * backbone.patch_embed.proj.weight.numel()
-    products += sum(_block_products(block, extra + visible, grid) for block in backbone.blocks)
-    decoder = getattr(backbone, 'decoder_blocks', ())
-    products += sum(_block_products(block, extra + patches, grid) for block in decoder)
-    return 2 * products
 
 
 def days_to_train(flops: float, gpus: int, peak_tflops: float, mfu: float) -> float:
