@@ -147,7 +147,7 @@ def test_weights_are_those_of_the_metafiles(metafile):
 def nano(tmp_path_factory):
     """The nano world, very small."""
     folder = tmp_path_factory.mktemp('docs') / 'nano'
-    script = 'tools/dataset_converters/make_nano_data.py'
+    script = 'projects/nano_world/make_nano_data.py'
     _call(script, [str(folder), '--scale', '0.02', '--jobs', '1'], ROOT)
     return folder
 

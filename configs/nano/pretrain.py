@@ -2,7 +2,7 @@
 
     python tools/train.py configs/nano/pretrain.py
 
-Needs data/nano (tools/dataset_converters/make_nano_data.py) and the nano CLIP (projects/quickstart/train_clip.py);
+Needs data/nano (projects/nano_world/make_nano_data.py) and the nano CLIP (projects/quickstart/train_clip.py);
 `make quickstart` makes both. Only sizes, data and the schedule differ from the parent, and fp16 DeepSpeed becomes plain
 fp32.
 """

@@ -21,7 +21,7 @@ def _data(root: Path) -> list[Step]:
     return [
         Step(
             'Nano world of real pixels',
-            ['tools/dataset_converters/make_nano_data.py', str(DATA)],
+            ['projects/nano_world/make_nano_data.py', str(DATA)],
             root / 'data',
             seconds=45,
         ),

@@ -2,7 +2,7 @@
 
 EVA's pre-training regresses the features of a CLIP that somebody trained before (arXiv 2211.07636, section 2.1). Here
 that CLIP is trained first, with open_clip's own model, tokenizer and loss, on the image-text shards that
-``tools/dataset_converters/make_nano_data.py`` writes:
+``projects/nano_world/make_nano_data.py`` writes:
 
     python projects/quickstart/train_clip.py --shards data/nano/clip --out work_dirs/quickstart/teacher
 
@@ -91,7 +91,7 @@ def find_shards(folder: Path, split: str) -> list[Path]:
     shards = sorted(folder.glob(f'{split}-*.tar'))
     if not shards:
         raise FileNotFoundError(
-            f'No {split}-*.tar was found in {folder}: run tools/dataset_converters/make_nano_data.py first.'
+            f'No {split}-*.tar was found in {folder}: run projects/nano_world/make_nano_data.py first.'
         )
     return shards
 

@@ -1,6 +1,6 @@
 """Write one small world of real pixels in the on-disk formats of the real data sets.
 
-    python tools/dataset_converters/make_nano_data.py data/nano
+    python projects/nano_world/make_nano_data.py data/nano
 
 Under a minute; handwritten digits on photographs, all from installed packages, as:
 

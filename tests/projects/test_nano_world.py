@@ -13,7 +13,7 @@ from pycocotools import mask as coco_mask
 
 import eva_mm  # noqa: F401  (the host libraries import without compiled mmcv)
 
-sys.path.insert(0, str(Path(__file__).parents[2] / 'tools' / 'dataset_converters'))
+sys.path.insert(0, str(Path(__file__).parents[2] / 'projects' / 'nano_world'))
 
 import make_nano_data  # noqa: E402
 from nano_world import build, coco, digits, kinetics, lvis, outline, sources, stickers, world  # noqa: E402
