@@ -1,0 +1,114 @@
+"""A test per repaired host defect that fails on the raw host.
+
+Each is expected to fail. When a host mends its defect the test passes, ``strict`` turns that into a failure, and the
+repair in ``eva_mm.compat`` can go for the versions that have the mend. Nothing here goes through the repairs: the
+sources of the hosts are read, or run in a Python that never imports eva_mm.
+"""
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from eva_mm.apis.planning.memory import LiveBytes
+
+
+def _source(package, path=''):
+    spec = find_spec(package)
+    if spec is None:
+        pytest.skip(f'{package} is not installed')
+    return Path(spec.origin).parent / path
+
+
+def _raw(code):
+    return subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=300, cwd='/')
+
+
+def defect(reason):
+    return pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason)
+
+
+@defect('mmcv-lite has no compiled kernels: compat/mmcv_ops')
+def test_mmcv_has_kernels():
+    assert list(_source('mmcv').glob('_ext*'))
+
+
+@defect('deformable attention on the CPU holds every sampled value: compat/mmcv.py')
+def test_deformable_attention_bounds_its_memory():
+    import torch
+    from mmcv.ops import multi_scale_deform_attn as module
+
+    attend = module.multi_scale_deformable_attn_pytorch
+    if attend.__closure__:  # what compat put in front of it
+        inner = [cell.cell_contents for cell in attend.__closure__]
+        attend = next(each for each in inner if getattr(each, '__module__', '') == module.__name__)
+    shapes = torch.tensor([[8, 8]] * 3)
+    value = torch.zeros(1, 192, 4, 8, requires_grad=True)
+    places = torch.zeros(1, 512, 4, 3, 4, 2)
+    with LiveBytes() as live:
+        out = attend(value, shapes, places, torch.zeros(1, 512, 4, 3, 4))
+    assert sum(live.live.values()) < 4 * out.untyped_storage().nbytes()
+
+
+@defect('the wheel of mmaction2 lacks a sub-package: compat/stand_ins/mmaction_drn')
+def test_mmaction_ships_drn():
+    assert (_source('mmaction') / 'models' / 'localizers' / 'drn').is_dir()
+
+
+@defect('mmengine imports pkg_resources, which setuptools 82 dropped: compat/stand_ins/pkg_resources.py')
+def test_mmengine_does_without_pkg_resources():
+    assert 'pkg_resources' not in (_source('mmengine') / 'utils' / 'package_utils.py').read_text()
+
+
+@defect('mmengine imports distutils, which Python 3.12 dropped: compat/stand_ins/distutils')
+def test_mmengine_does_without_distutils():
+    assert 'distutils' not in (_source('mmengine') / 'utils' / 'dl_utils' / 'collect_env.py').read_text()
+
+
+@defect('torch refuses the checkpoints of a runner: compat/mmengine.py')
+def test_torch_reads_what_a_runner_logs():
+    code = (
+        'import io, torch; from mmengine.logging import HistoryBuffer; file = io.BytesIO(); '
+        'torch.save(HistoryBuffer([1.0], [1]), file); file.seek(0); torch.load(file)'
+    )
+    done = _raw(code)
+    assert done.returncode == 0, done.stderr[-300:]
+
+
+@defect('mmengine knows the configs of its own packages only: compat/mmengine.py')
+def test_mmengine_finds_configs_of_any_package():
+    assert "'eva_mm'" in (_source('mmengine') / 'config' / 'utils.py').read_text()
+
+
+@defect('mmpretrain imports multimodal models that recent transformers break: compat/mmpretrain.py')
+def test_mmpretrain_imports_beside_the_installed_transformers():
+    from importlib.metadata import PackageNotFoundError, version
+
+    from eva_mm.compat.mmpretrain import LAST_WORKING
+
+    try:
+        installed = tuple(int(part) for part in version('transformers').split('.')[:2])
+    except PackageNotFoundError:
+        pytest.skip('transformers is not installed')
+    if installed <= LAST_WORKING:
+        pytest.skip('this version of transformers works')
+    text = (_source('mmpretrain') / 'utils' / 'dependency.py').read_text()
+    assert 'GenerationMixin' in text or 'transformers<' in text.replace(' ', '')
+
+
+@defect('lvis uses np.float, which NumPy 1.24 dropped: compat/lvis.py')
+def test_lvis_does_without_np_float():
+    assert 'np.float)' not in (_source('lvis') / 'eval.py').read_text()
+
+
+def test_a_tripwire_for_every_repair():
+    """Each row of the table in compat's docstring has a test here."""
+    import eva_mm.compat
+
+    places = [line.split()[-1].strip('`') for line in eva_mm.compat.__doc__.splitlines() if line.endswith('``')]
+    assert len(places) >= 9
+    text = Path(__file__).read_text()
+    for place in places:
+        assert f'compat/{place}' in text, place
