@@ -1,7 +1,9 @@
 """Golden numbers of the released code, for every test."""
 
 import json
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -52,3 +54,12 @@ def _own_scope():
 @pytest.fixture(autouse=True)
 def _seed():
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope='session')
+def own_folders() -> ModuleType:
+    """``own_folders.py`` beside this file: makers of folders of a user's own data."""
+    spec = spec_from_file_location('own_folders', Path(__file__).parent / 'own_folders.py')
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

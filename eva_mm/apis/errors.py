@@ -6,11 +6,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from eva_mm.errors import UserError
+
 TRACEBACK_VARIABLE = 'EVA_MM_TRACEBACK'
-
-
-class UserError(ValueError):
-    """Wrong input from the user; its text is one sentence with what was given, what was expected and what to do."""
 
 
 def _one_sentence(error: BaseException) -> str:

@@ -13,31 +13,12 @@ import yaml
 
 import eva_mm
 from eva_mm.apis.errors import UserError
+from eva_mm.tasks import find_task
 
 # where the released files are (README of the release); nothing here downloads them
 HUB = 'https://huggingface.co/BAAI/EVA'
 WEIGHTS_VARIABLE = 'EVA_MM_WEIGHTS'
 WEIGHTS_FOLDER = 'checkpoints'
-
-# task -> the model that stands for it, the best released one of its kind at a single scale
-DEFAULT_MODELS = {
-    'classification': 'eva-g-p14_in21k-pre_in1k-336px',
-    'detection': 'cascade-mask-rcnn_eva-g-p16_1536_coco-seg',
-    'segmentation': 'mask2former_eva-g-p16-adapter_ade20k-896px',
-    'video': 'eva-g-p14_16f-224_k400',
-    'zero-shot': 'eva-clip-g-p14_laion400m-224px',
-    'features': 'eva-g-p14_mim-clip-l_merged30m-224px',
-    'mim': 'eva-g-p14_mim-clip-l_merged30m-224px',
-}
-# first part of a folder of configs, or of the name of a nano config -> task
-_TASK_OF = {
-    'classification': 'classification',
-    'detection': 'detection',
-    'segmentation': 'segmentation',
-    'video': 'video',
-    'clip': 'zero-shot',
-    'pretrain': 'mim',
-}
 
 
 @dataclass(frozen=True)
@@ -46,7 +27,7 @@ class ModelInfo:
 
     Attributes:
         name: What it is called: the name of its metafile, or its place among the configs without ``.py``.
-        task: A key of ``DEFAULT_MODELS``.
+        task: A name of :data:`eva_mm.tasks.TASKS`; empty for a config of one's own.
         config: Its config file.
         weights: Name of the released file on the public hub; ``None`` if none was released.
         metadata: ``Parameters`` and ``Training Data``, where a metafile says so.
@@ -81,7 +62,7 @@ def index_root() -> Path:
 def _task(config: Path) -> str:
     """Task of a config by its place below ``configs``."""
     folder, *_ = config.parts
-    return _TASK_OF[config.stem.split('_')[0] if folder == 'nano' else folder]
+    return find_task(config.stem.split('_')[0] if folder == 'nano' else folder).name
 
 
 def _of_metafile(entry: Mapping[str, Any], root: Path) -> ModelInfo:
@@ -116,20 +97,19 @@ def list_models(pattern: str | None = None, task: str | None = None) -> list[str
     Args:
         pattern: Only names that match this, with ``*`` and ``?`` as in file names; without either, names that
             contain it.
-        task: Only models of this task: classification, detection, segmentation, video, zero-shot or mim
-            (features: those of all image tasks).
+        task: Only models of this task, by a name or alias of :data:`eva_mm.tasks.TASKS`; features: those of all image
+            tasks.
 
     Raises:
-        UserError: There is no such task.
+        UserError: Unknown task.
     """
-    if task is not None and task not in DEFAULT_MODELS:
-        raise UserError(f'There is no task {task!r}: choose from {", ".join(DEFAULT_MODELS)}.')
+    wanted = task and find_task(task).name
     pattern = pattern if pattern is None or set(pattern) & set('*?[') else f'*{pattern}*'
     return sorted(
         name
         for name, info in model_index().items()
         if (pattern is None or fnmatch(name, pattern))
-        and (task is None or info.task == task or (task == 'features' and info.task != 'video'))
+        and (not wanted or info.task == wanted or (wanted == 'features' and info.task != 'video'))
     )
 
 

@@ -5,12 +5,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from eva_mm.apis.errors import UserError
-
-
-def _pretraining(cfg: Config, root: str) -> str:
-    cfg.train_dataloader.dataset.merge(dict(data_root=root, sources=None, index=None))
-    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
-    return f'all images below {root}, without validation'
+from eva_mm.tasks import task_of
 
 
 def use_data_root(cfg: Config, root: str) -> str:
@@ -31,22 +26,8 @@ def use_data_root(cfg: Config, root: str) -> str:
         FileNotFoundError, ValueError: The folder is not in the format; the sentence names the file.
     """
     if not Path(root).is_dir():
-        raise UserError(f'--data-root names {root!r}, which is no folder: give the folder of your data.')
-    scope, kind = cfg.default_scope, cfg.model.type
-    if scope == 'mmdet':
-        from eva_mm.datasets.own_coco import use_coco_folder
-
-        return '\n'.join(f'{split}: {found}' for split, found in use_coco_folder(cfg, root).items())
-    if kind == 'eva_mm.EVAMIM':
-        return _pretraining(cfg, root)
-    if scope == 'mmseg':
-        from eva_mm.datasets.inspect_segmentation import inspect_segmentation as inspect
-    elif scope == 'mmaction':
-        from eva_mm.datasets.inspect_video import inspect_video as inspect
-    elif 'Classifier' in kind:
-        from eva_mm.datasets.inspect_classification import inspect_classification as inspect
-    else:
-        raise UserError(f'--data-root cannot be used with {kind}: set its data with --cfg-options instead.')
-    found = inspect(root)
-    cfg.merge_from_dict(found.options(cfg))
-    return str(found)
+        raise UserError(f'--data-root: {root!r} is not a directory; pass the directory of your data.')
+    task = task_of(cfg)
+    if task.use_folder is None or task.model not in (None, cfg.model.type):
+        raise UserError(f'--data-root cannot be used with {cfg.model.type}: set its data with --cfg-options instead.')
+    return task.part('use_folder')(cfg, root)

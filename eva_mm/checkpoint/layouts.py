@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import replace
 
-from eva_mm.checkpoint.key_tables import TABLES
+from eva_mm.checkpoint.key_tables import key_tables
 from eva_mm.checkpoint.rules import KeyTable, Layout, Row, any_match
 
 # of mmpretrain's BEiTViT and VisionTransformer, with and without `backbone.`
@@ -44,7 +44,7 @@ GENERAL_LAYOUTS = (
 
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
-    for layout in (*(layout for table in TABLES.values() for layout in table.layouts), *GENERAL_LAYOUTS)
+    for layout in (*(layout for table in key_tables() for layout in table.layouts), *GENERAL_LAYOUTS)
 }
 
 # names under which a layout is also known
@@ -55,7 +55,7 @@ def _of_task(layout: Layout, names: Collection[str]) -> Layout:
     """Our own layout with the rows of the task whose model the file is of; another layout as it is."""
     if layout.name != 'eva_mm':
         return layout
-    owners = [table for table in TABLES.values() if table.own and any_match(table.own, names)]
+    owners = [table for table in key_tables() if table.own and any_match(table.own, names)]
     return replace(layout, rows=(owners[0] if owners else KeyTable(())).to_released)
 
 

@@ -10,7 +10,6 @@ import eva_mm
 from eva_mm.apis import list_models
 from eva_mm.apis.errors import UserError
 from eva_mm.apis.model_index import (
-    DEFAULT_MODELS,
     HUB,
     find_model,
     find_weights,
@@ -18,6 +17,7 @@ from eva_mm.apis.model_index import (
     model_index,
     weights_folder,
 )
+from eva_mm.tasks import TASKS
 
 ROOT = Path(__file__).parents[2]
 EVA = 'eva-g-p14_in21k-pre_in1k-336px'
@@ -45,7 +45,7 @@ def test_apis_has_all_its_names_and_no_others():
 def test_every_model_has_a_config_and_a_task():
     for name, info in model_index().items():
         assert info.config.is_file(), name
-        assert info.task in DEFAULT_MODELS, name
+        assert info.task in TASKS, name
 
 
 def test_every_released_model_has_its_file():
@@ -55,18 +55,20 @@ def test_every_released_model_has_its_file():
 
 
 def test_tasks_stand_for_released_models_of_their_kind():
-    for task, name in DEFAULT_MODELS.items():
-        assert model_index()[name].weights
-        assert model_index()[name].task == {'features': 'mim'}.get(task, task)
+    for name, task in TASKS.items():
+        info = model_index()[task.default_model]
+        assert info.weights
+        assert info.task == {'features': 'pretrain'}.get(name, name)
 
 
 def test_list_models_takes_patterns_words_and_tasks():
     assert EVA in list_models() and 'nano/video' in list_models()
     assert list_models('eva-l-*336px') == ['eva-l-p14_in1k-336px', 'eva-l-p14_in21k-pre_in1k-336px']
     assert list_models('lvis') == list_models('*lvis*') != []
-    assert {'nano/clip', 'eva-clip-g-p14_laion400m-224px'} == set(list_models(task='zero-shot'))
+    assert {'nano/clip', 'eva-clip-g-p14_laion400m-224px'} == set(list_models(task='clip'))
+    assert list_models(task='zero-shot') == list_models(task='clip')
     assert not any('video' in name for name in list_models(task='features'))
-    with pytest.raises(UserError, match='no task .*choose from classification'):
+    with pytest.raises(UserError, match="task='depth' is unknown: choose from pretrain, classification"):
         list_models(task='depth')
 
 

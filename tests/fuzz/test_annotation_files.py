@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from eva_mm.datasets.inspect_coco import find_coco_split, inspect_coco
+from eva_mm.datasets.own.coco import find_coco_split, inspect_coco
 from tests.helpers.fuzzing import REFUSALS, damaged, fuzz, is_sentence, wrong
 
 COCO = {

@@ -3,15 +3,17 @@
 import argparse
 import sys
 
-TASKS = ('classification', 'detection', 'segmentation', 'video')
-SIZES = ('nano', 'base', 'large', 'giant')
+from eva_mm.tasks import TASKS
+
+RECIPES = {name: task.recipes for name, task in TASKS.items() if task.recipes}
+SIZES = tuple(dict.fromkeys(size for recipes in RECIPES.values() for size in recipes))
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Look at your data and write a short config that inherits a shipped one and says why.'
     )
-    parser.add_argument('--task', choices=TASKS)
+    parser.add_argument('--task', choices=list(RECIPES))
     parser.add_argument('--size', choices=SIZES, help='size of the model')
     parser.add_argument('--data-root', help='your data in the format of the task, as for tools/train.py')
     parser.add_argument('--gpu-memory', type=float, help='GiB of one GPU')
@@ -27,8 +29,8 @@ def ask(args: argparse.Namespace) -> None:
         ValueError: Nobody can be asked, or the answer is not what was asked for.
     """
     questions = dict(
-        task=(str, f'Task ({", ".join(TASKS)}): '),
-        size=(str, f'Size of the model ({", ".join(SIZES)}): '),
+        task=(str, f'Task ({", ".join(RECIPES)}): '),
+        size=(str, 'Size of the model ({sizes}): '),
         data_root=(str, 'Folder of your data: '),
         gpu_memory=(float, 'Memory of one GPU in GiB: '),
         gpus=(int, 'Number of GPUs: '),
@@ -38,7 +40,7 @@ def ask(args: argparse.Namespace) -> None:
         if getattr(args, name) is None:
             if not sys.stdin.isatty():
                 raise ValueError(f'--{name.replace("_", "-")} is missing and there is no terminal to ask: give it.')
-            setattr(args, name, kind(input(question).strip()))
+            setattr(args, name, kind(input(question.format(sizes=', '.join(RECIPES.get(args.task, SIZES)))).strip()))
 
 
 def main() -> None:

@@ -28,8 +28,8 @@ mim                                           ``grid``, ``mean``, ``similarity``
 """
 
 from eva_mm.apis.inference.base import Inferencer, Result
-from eva_mm.apis.inference.build import TASKS, build_inferencer
+from eva_mm.apis.inference.build import build_inferencer
 from eva_mm.apis.inference.sources import Input, check_inputs, find_inputs
 from eva_mm.apis.inference.write import ResultWriter
 
-__all__ = ['TASKS', 'Inferencer', 'Input', 'Result', 'ResultWriter', 'build_inferencer', 'check_inputs', 'find_inputs']
+__all__ = ['Inferencer', 'Input', 'Result', 'ResultWriter', 'build_inferencer', 'check_inputs', 'find_inputs']

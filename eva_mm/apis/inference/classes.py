@@ -86,7 +86,7 @@ def class_names(cfg: Config, model: nn.Module) -> tuple[str, ...]:
 
 def class_palette(cfg: Config, model: nn.Module, count: int) -> list[tuple[int, int, int]]:
     """A colour (R, G, B) for each class: of the same sources, or as different hues as there are classes."""
-    from eva_mm.datasets.inspect_segmentation import distinct_colours
+    from eva_mm.datasets.own.segmentation import distinct_colours
 
     palettes = (meta.get('palette') for meta in _metas(cfg, model))
     fitting = (palette for palette in palettes if isinstance(palette, (list, tuple)) and len(palette) == count)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from eva_mm.apis.errors import UserError
-from eva_mm.datasets.inspect_classification import SUFFIXES as IMAGE_SUFFIXES
+from eva_mm.datasets.own.classification import SUFFIXES as IMAGE_SUFFIXES
 from eva_mm.datasets.video.lists import SUFFIXES as VIDEO_SUFFIXES
 
 SCHEMES = ('http://', 'https://')

@@ -14,6 +14,7 @@ from eva_mm.apis.errors import UserError
 from eva_mm.apis.model_index import index_root
 from eva_mm.apis.own_data import use_data_root
 from eva_mm.apis.planning.plan import GIB, MeasuredConfig
+from eva_mm.tasks import Recipe, find_task
 
 # fewer steps an epoch than this leave a recipe too few in all
 MIN_STEPS_PER_EPOCH = 20
@@ -21,39 +22,6 @@ MIN_STEPS_PER_EPOCH = 20
 MIN_BATCH = 8
 # share of a GPU that is left for what no measurement on fake tensors sees: losses, workspaces, fragmentation
 FREE_SHARE = 0.1
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A shipped config that others are made from.
-
-    Attributes:
-        config: Below ``configs``.
-        batch: Samples of one step of the optimizer, as its docstring says.
-        samples: Of its training set, where it counts iterations; ``None``: it counts epochs, or its length is kept.
-    """
-
-    config: str
-    batch: int
-    samples: int | None = None
-
-
-# COCO train2017 has 117,266 images with objects, ADE20K 20,210 training images
-RECIPES = {
-    ('classification', 'nano'): Recipe('nano/classification.py', 20),
-    ('classification', 'large'): Recipe('classification/eva-l-p14_in21k-pre_in1k-196px.py', 512),
-    ('classification', 'giant'): Recipe('classification/eva-g-p14_in21k-pre_in1k-336px.py', 512),
-    ('detection', 'nano'): Recipe('nano/detection.py', 8),
-    ('detection', 'base'): Recipe('detection/cascade-mask-rcnn_eva-b-p16_lsj-1024_coco.py', 16, 117266),
-    ('detection', 'large'): Recipe('detection/cascade-mask-rcnn_eva-l-p16_lsj-1024_coco.py', 16, 117266),
-    ('detection', 'giant'): Recipe('detection/cascade-mask-rcnn_eva-g-p16_lsj-1280_coco.py', 64, 117266),
-    ('segmentation', 'nano'): Recipe('nano/segmentation.py', 8),
-    ('segmentation', 'base'): Recipe('segmentation/mask2former_eva-b-p16-adapter_ade20k-512px.py', 8, 20210),
-    ('segmentation', 'large'): Recipe('segmentation/mask2former_eva-l-p16-adapter_ade20k-512px.py', 4, 20210),
-    ('segmentation', 'giant'): Recipe('segmentation/mask2former_eva-g-p16-adapter_ade20k-896px.py', 64, 20210),
-    ('video', 'nano'): Recipe('nano/video.py', 16),
-    ('video', 'giant'): Recipe('video/eva-g-p14_8f-224_k722.py', 256),
-}
 
 
 @dataclass
@@ -169,10 +137,10 @@ def make_config(task: str, size: str, data_root: str, gpu_memory: float, gpus: i
         UserError: There is no such recipe, or it does not fit.
         FileNotFoundError, ValueError: The folder is not in the format; the sentence names the file.
     """
-    recipe = RECIPES.get((task, size))
-    if recipe is None:
-        known = ', '.join(' '.join(key) for key in RECIPES)
-        raise UserError(f'There is no recipe for {task} {size}: choose from {known}.')
+    recipes = find_task(task).recipes
+    if size not in recipes:
+        raise UserError(f'There is no recipe for {task} {size}: choose from {", ".join(recipes) or "none"}.')
+    recipe = recipes[size]
     if gpus < 1 or gpu_memory <= 0:
         raise UserError(f'A config needs at least one GPU with memory, got {gpus} of {gpu_memory:g} GiB.')
     base = index_root() / 'configs' / recipe.config

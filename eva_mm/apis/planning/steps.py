@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
@@ -21,16 +22,11 @@ def _images(model: nn.Module, batch_size: int, sides: Sequence[int]) -> Tensor:
     return torch.empty(batch_size, channels, *sides, dtype=next(model.parameters()).dtype)
 
 
-def _samples(cfg: Config, batch_size: int, sides: Sequence[int]) -> list[Any]:
+def _samples(batch_size: int, sides: Sequence[int]) -> list[BaseDataElement]:
+    """What heads read of the samples: sizes."""
     shape = tuple(sides[-2:])
     meta = dict(img_shape=shape, batch_input_shape=shape, pad_shape=shape, ori_shape=shape, scale_factor=(1.0, 1.0))
-    if cfg.get('default_scope') == 'mmseg':
-        from mmseg.structures import SegDataSample
-
-        return [SegDataSample(metainfo=meta) for _ in range(batch_size)]
-    from mmdet.structures import DetDataSample
-
-    return [DetDataSample(metainfo=meta) for _ in range(batch_size)]
+    return [BaseDataElement(metainfo=meta) for _ in range(batch_size)]
 
 
 def _hidden_patches(cfg: Config, backbone: nn.Module, patches: int) -> int:
@@ -100,11 +96,11 @@ def _detection(cfg: Config, sides: Sequence[int]) -> Callable[[nn.Module, int], 
         if getattr(model, 'roi_head', None) is not None:
             outputs.append(_region_heads(model, maps, batch_size))
         if getattr(model, 'panoptic_head', None) is not None:
-            outputs.append(model.panoptic_head(maps, _samples(cfg, batch_size, sides)))
+            outputs.append(model.panoptic_head(maps, _samples(batch_size, sides)))
         if not outputs and hasattr(model, 'forward_transformer'):
             # queries for denoising follow the number of objects, and are left out
             was_training, model.training = model.training, False
-            decoded = model.forward_transformer(maps, _samples(cfg, batch_size, sides))
+            decoded = model.forward_transformer(maps, _samples(batch_size, sides))
             model.training = was_training
             outputs.append(model.bbox_head(decoded['hidden_states'], decoded['references']))
         elif not outputs and getattr(model, 'bbox_head', None) is not None:
@@ -117,7 +113,7 @@ def _detection(cfg: Config, sides: Sequence[int]) -> Callable[[nn.Module, int], 
 def _segmentation(cfg: Config, sides: Sequence[int]) -> Callable[[nn.Module, int], list[Tensor]]:
     def head_of(head: nn.Module, maps: Sequence[Tensor], batch_size: int) -> Any:
         if hasattr(head, 'query_embed'):
-            return head(maps, _samples(cfg, batch_size, sides))
+            return head(maps, _samples(batch_size, sides))
         return head(maps)
 
     def step(model: nn.Module, batch_size: int) -> list[Tensor]:

@@ -1,31 +1,18 @@
-"""One table of names for each task."""
+"""Names of weights: one table for each task, listed in :data:`eva_mm.tasks.TASKS`."""
 
-from eva_mm.checkpoint.key_tables import (
-    classification,
-    clip,
-    detection,
-    pretrain,
-    segmentation,
-    video,
-)
 from eva_mm.checkpoint.rules import KeyTable
-
-TABLES: dict[str, KeyTable] = {
-    'pretrain': pretrain.TABLE,
-    'classification': classification.TABLE,
-    'detection': detection.TABLE,
-    'segmentation': segmentation.TABLE,
-    'video': video.TABLE,
-    'clip': clip.TABLE,
-}
+from eva_mm.tasks import TASKS, find_task
 
 
 def key_table(task: str) -> KeyTable:
     """The table of a task.
 
     Raises:
-        ValueError: There is no such task.
+        ValueError: There is no such task, or its models have no weights of their own.
     """
-    if task not in TABLES:
-        raise ValueError(f'task={task!r} is unknown: choose from {", ".join(TABLES)}.')
-    return TABLES[task]
+    return find_task(task).part('key_table')
+
+
+def key_tables() -> list[KeyTable]:
+    """The tables of all tasks."""
+    return [task.part('key_table') for task in TASKS.values() if task.key_table]

@@ -82,9 +82,9 @@ def test_half_precision_changes_little(inferencer, photos):
     [
         (dict(topk=0), 'topk=0 must be positive'),
         (dict(score_thr=0.5), "classification has no option 'score_thr'"),
-        (dict(task='depth'), "no task 'depth'"),
+        (dict(task='depth'), "task='depth' is unknown"),
         (dict(classes=['a', 'b']), 'has 10 classes, and 2 names were given'),
-        (dict(task='segmentation'), 'is a model for classification, not for segmentation'),
+        (dict(task='segmentation'), 'is a classification model, not for segmentation'),
     ],
 )
 def test_wrong_options_are_one_sentence(nano, options, message):

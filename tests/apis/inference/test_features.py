@@ -70,5 +70,5 @@ def test_zoom_gives_more_patches(nano, photos):
 
 
 def test_videos_have_no_features_to_draw(nano):
-    with pytest.raises(UserError, match='is a model for video, not for features'):
+    with pytest.raises(UserError, match='is a video model, not for features'):
         nano('video', task='features')

@@ -98,7 +98,7 @@ def test_a_small_set_keeps_a_batch(folders):
     'arguments, message',
     [
         (('video', 'large', 'x', 24), 'There is no recipe for video large: choose from'),
-        (('detection', 'nano', 'no/such', 24), "names 'no/such', which is no folder"),
+        (('detection', 'nano', 'no/such', 24), "'no/such' is not a directory"),
         (('detection', 'nano', 'x', 0), 'at least one GPU with memory'),
     ],
 )

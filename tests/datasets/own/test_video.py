@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from eva_mm.datasets.inspect_video import inspect_video
+from eva_mm.datasets.own.video import inspect_video
 from eva_mm.datasets.video import EVAVideoDataset
 
-CONFIGS = Path(__file__).parents[2] / 'configs' / 'video'
+CONFIGS = Path(__file__).parents[3] / 'configs' / 'video'
 
 
 def touch(root, *names):

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mmengine.config import Config
+
 from eva_mm.datasets.video.lists import Entry, class_folders, class_names, number_labels, read_entries
 
 # first found counts
@@ -184,3 +186,18 @@ def inspect_video(root: str | Path) -> VideoInspection:
         train = _part(source, folder, entries, classes, train_indices)
         val = _part(source, folder, entries, classes, val_indices)
     return VideoInspection(classes, train, val, _remarks(train, val, classes))
+
+
+def use_videos(cfg: Config, root: str | Path) -> str:
+    """Point a video config to folders or lists of videos.
+
+    Args:
+        cfg: Changed in place.
+        root: As for :func:`inspect_video`, whose errors are raised.
+
+    Returns:
+        What was found, for the log.
+    """
+    found = inspect_video(root)
+    cfg.merge_from_dict(found.options(cfg))
+    return str(found)

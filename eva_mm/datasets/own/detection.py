@@ -4,7 +4,7 @@ from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from eva_mm.datasets.inspect_coco import CocoSummary, find_coco_split, inspect_coco
+from eva_mm.datasets.own.coco import CocoSummary, find_coco_split, inspect_coco
 
 
 def _dicts(node: Any) -> Iterator[MutableMapping]:
@@ -41,7 +41,7 @@ def _point_to(dataset: MutableMapping, root: Path, split: str, classes: tuple[st
             )
 
 
-def use_coco_folder(cfg: MutableMapping, data_root: str | Path) -> dict[str, CocoSummary]:
+def point_to_coco_folder(cfg: MutableMapping, data_root: str | Path) -> dict[str, CocoSummary]:
     """Point a detection config to a folder with COCO-format annotations of its own classes.
 
     Sets the folders, files and class names of all loaders and metrics, and the number of classes in every head. A
@@ -49,13 +49,13 @@ def use_coco_folder(cfg: MutableMapping, data_root: str | Path) -> dict[str, Coc
 
     Args:
         cfg: A config of mmdet whose data sets are ``CocoDataset``; changed in place.
-        data_root: The folder, see :func:`eva_mm.datasets.inspect_coco.find_coco_split`.
+        data_root: The folder, see :func:`eva_mm.datasets.own.coco.find_coco_split`.
 
     Returns:
         What the annotation files of ``'train'`` and ``'val'`` hold.
 
     Raises:
-        FileNotFoundError, ValueError: As :func:`eva_mm.datasets.inspect_coco.inspect_coco`, or the classes of the
+        FileNotFoundError, ValueError: As :func:`eva_mm.datasets.own.coco.inspect_coco`, or the classes of the
             splits differ, or the config is not of COCO.
     """
     root = Path(data_root)
@@ -82,3 +82,8 @@ def use_coco_folder(cfg: MutableMapping, data_root: str | Path) -> dict[str, Coc
             if 'ann_file' in node:
                 node['ann_file'] = str(val.ann_file)
     return summaries
+
+
+def use_coco_folder(cfg: MutableMapping, root: str | Path) -> str:
+    """As :func:`point_to_coco_folder`; returns what was found, for the log."""
+    return '\n'.join(f'{split}: {found}' for split, found in point_to_coco_folder(cfg, root).items())

@@ -6,9 +6,9 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from PIL import Image
 
-from eva_mm.datasets.inspect_segmentation import distinct_colours, inspect_segmentation
+from eva_mm.datasets.own.segmentation import distinct_colours, inspect_segmentation
 
-SEGMENTATION = Path(__file__).parents[2] / 'configs' / 'segmentation'
+SEGMENTATION = Path(__file__).parents[3] / 'configs' / 'segmentation'
 CONFIG = SEGMENTATION / 'mask2former_eva-b-p16-adapter_ade20k-512px.py'
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
-from eva_mm.datasets.own_coco import set_num_classes, use_coco_folder
+from eva_mm.datasets.own.detection import point_to_coco_folder, set_num_classes
 
 HEIGHT, WIDTH = 40, 50
 
@@ -68,7 +68,7 @@ def cfg():
 
 
 def test_config_follows_the_folder(folder, cfg):
-    summaries = use_coco_folder(cfg, folder)
+    summaries = point_to_coco_folder(cfg, folder)
     classes = ('fox', 'eel', 'owl')
     assert summaries['train'].classes == classes
     assert summaries['train'].skipped == {
@@ -87,7 +87,7 @@ def test_mmdet_reads_what_was_inspected(folder, cfg):
     datasets = pytest.importorskip('mmdet.datasets')
     from mmdet.datasets.transforms import LoadAnnotations
 
-    summary = use_coco_folder(cfg, folder)['train']
+    summary = point_to_coco_folder(cfg, folder)['train']
     settings = cfg.train_dataloader.dataset.to_dict()
     settings.pop('type')
     dataset = datasets.CocoDataset(**settings, filter_cfg=dict(filter_empty_gt=True), pipeline=[])
@@ -103,7 +103,7 @@ def test_mmdet_reads_what_was_inspected(folder, cfg):
 def test_other_data_sets_are_refused(folder, cfg):
     cfg.train_dataloader.dataset.type = 'eva_mm.LVISFormatDataset'
     with pytest.raises(ValueError, match='The config reads eva_mm.LVISFormatDataset, .* take a config of COCO'):
-        use_coco_folder(cfg, folder)
+        point_to_coco_folder(cfg, folder)
 
 
 def test_splits_must_agree(folder, cfg):
@@ -111,7 +111,7 @@ def test_splits_must_agree(folder, cfg):
     content['categories'][0]['name'] = 'cow'
     (folder / 'val.json').write_text(json.dumps(content))
     with pytest.raises(ValueError, match="train.json and .*val.json have other classes .* for instance 'cow'"):
-        use_coco_folder(cfg, folder)
+        point_to_coco_folder(cfg, folder)
 
 
 def test_every_number_of_classes_is_set():

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from eva_mm.datasets.class_folders import SUFFIXES, class_images
+from mmengine.config import Config
+
+from eva_mm.datasets.own.class_folders import SUFFIXES, class_images
 
 
 @dataclass(frozen=True)
@@ -99,3 +101,18 @@ def inspect_classification(root: str | Path) -> ClassificationInspection:
     missing = [name for name in classes['train'] if not images['val'].get(name)]
     remarks = (f'{len(missing)} classes have no validation image, the first is {missing[0]}.',) if missing else ()
     return ClassificationInspection(root, tuple(classes['train']), counts, remarks)
+
+
+def use_class_folders(cfg: Config, root: str | Path) -> str:
+    """Point a classification config to ``train/CLASS`` and ``val/CLASS`` folders.
+
+    Args:
+        cfg: Changed in place.
+        root: As for :func:`inspect_classification`, whose errors are raised.
+
+    Returns:
+        What was found, for the log.
+    """
+    found = inspect_classification(root)
+    cfg.merge_from_dict(found.options(cfg))
+    return str(found)

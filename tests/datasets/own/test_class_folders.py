@@ -1,6 +1,6 @@
 import pytest
 
-from eva_mm.datasets.class_folders import ClassFolders
+from eva_mm.datasets.own.class_folders import ClassFolders
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 import pytest
 
-from eva_mm.datasets.inspect_classification import inspect_classification
+from eva_mm.datasets.own.classification import inspect_classification
 
 
 def _folder(root, **splits):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mmengine.config import Config
 from PIL import Image, UnidentifiedImageError
 
 IGNORED = 255
@@ -236,3 +237,18 @@ def inspect_segmentation(root: str | Path) -> SegInspection:
     if absent:
         remarks.append(f'{len(absent)} classes occur nowhere, for instance {absent[0]!r}.')
     return SegInspection(root.resolve(), classes, palette, reduce_zero_label, suffixes.pop(), train, val, remarks)
+
+
+def use_label_maps(cfg: Config, root: str | Path) -> str:
+    """Point a segmentation config to images and label maps.
+
+    Args:
+        cfg: Changed in place.
+        root: As for :func:`inspect_segmentation`, whose errors are raised.
+
+    Returns:
+        What was found, for the log.
+    """
+    found = inspect_segmentation(root)
+    cfg.merge_from_dict(found.options(cfg))
+    return str(found)

@@ -4,7 +4,7 @@ import json
 import pytest
 from PIL import Image
 
-from eva_mm.datasets.inspect_coco import find_coco_split, inspect_coco
+from eva_mm.datasets.own.coco import find_coco_split, inspect_coco
 
 SQUARE = [[10, 10, 30, 10, 30, 30]]
 
