@@ -202,6 +202,7 @@ def test_every_page_is_in_the_menu():
 
 def test_the_site_builds(tmp_path):
     pytest.importorskip('mkdocs', reason='mkdocs is not installed: pip install "eva_mm[docs]"')
+    pytest.importorskip('mkdocstrings', reason='mkdocstrings is not installed: pip install "eva_mm[docs]"')
     pytest.importorskip('material', reason='mkdocs-material is not installed: pip install "eva_mm[docs]"')
     done = subprocess.run(
         [sys.executable, '-m', 'mkdocs', 'build', '--strict', '--site-dir', str(tmp_path)],
