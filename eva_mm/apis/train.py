@@ -13,9 +13,9 @@ from eva_mm.apis.options import parse_cfg_options
 from eva_mm.apis.runner import build_runner
 from eva_mm.apis.weights import LoadWeightsHook
 from eva_mm.checkpoint import read_checkpoint
-from eva_mm.engine.checkpoint_store import damage
-from eva_mm.engine.roll_back import resume_from
-from eva_mm.engine.run_summary_hook import RunSummaryHook
+from eva_mm.engine.hooks.run_summary_hook import RunSummaryHook
+from eva_mm.engine.long_run.checkpoint_store import find_corruption
+from eva_mm.engine.long_run.roll_back import resume_from
 
 
 def _use_amp(cfg: Config) -> None:
@@ -71,7 +71,7 @@ def _choose_checkpoint(runner: Runner) -> None:
     if runner._load_from is None:
         runner._load_from = resume_from(runner.work_dir)
         runner._resume = runner._load_from is not None
-    elif (why := damage(Path(runner._load_from))) is not None:
+    elif (why := find_corruption(Path(runner._load_from))) is not None:
         raise UserError(f'--resume names {runner._load_from!r}, which is damaged ({why}): give another checkpoint.')
 
 

@@ -11,7 +11,7 @@ from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 
-from eva_mm.engine.checkpoint_store import newest_sound
+from eva_mm.engine.long_run.checkpoint_store import newest_sound
 
 
 class Points(torch.utils.data.Dataset):

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from forked_training import ForkedTraining, kill
 
-from eva_mm.engine.checkpoint_store import POINTER, part_name
+from eva_mm.engine.long_run.checkpoint_store import POINTER, part_name
 
 PARTS = part_name('*_*.pth')
 
