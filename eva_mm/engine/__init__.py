@@ -1,11 +1,10 @@
 """What a training run is made of beside model and data: optimizer groups, schedules, DeepSpeed."""
 
 from eva_mm.engine.deepspeed.strategy import EVADeepSpeedStrategy
-from eva_mm.engine.hooks.broken_image_hook import BrokenImageHook
 from eva_mm.engine.hooks.class_frequency_hook import ClassFrequencyHook
 from eva_mm.engine.hooks.compile_blocks_hook import CompileBlocksHook
+from eva_mm.engine.hooks.fault_hook import FaultHook
 from eva_mm.engine.hooks.run_summary_hook import RunSummaryHook
-from eva_mm.engine.hooks.unreadable_video_hook import UnreadableVideoHook
 from eva_mm.engine.long_run.loss_guard import LossGuardHook
 from eva_mm.engine.long_run.preemption import PreemptionHook
 from eva_mm.engine.long_run.resumable_loops import ResumableEpochLoop, ResumableIterLoop
@@ -19,13 +18,13 @@ from eva_mm.engine.optim.layer_decay import LayerDecayOptimWrapperConstructor
 from eva_mm.engine.optim.tower_groups import TowerOptimWrapperConstructor
 
 __all__ = [
-    'BrokenImageHook',
     'ClassFrequencyHook',
     'CompileBlocksHook',
     'EVACosineLR',
     'EVACosineParamScheduler',
     'EVADeepSpeedStrategy',
     'FP32EMAHook',
+    'FaultHook',
     'LARS',
     'LayerDecayOptimWrapperConstructor',
     'LossGuardHook',
@@ -37,5 +36,4 @@ __all__ = [
     'StepSeedHook',
     'StreamTrainLoop',
     'TowerOptimWrapperConstructor',
-    'UnreadableVideoHook',
 ]

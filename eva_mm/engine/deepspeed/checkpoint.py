@@ -26,15 +26,19 @@ def check_directory(directory: str | Path) -> None:
     barrier()
 
 
-def _check_files(directory: Path) -> None:
+def state_classes() -> list[type]:
+    """What DeepSpeed's files hold beside tensors."""
     from deepspeed.runtime.fp16.loss_scaler import DynamicLossScaler, LossScaler
     from deepspeed.runtime.zero.config import ZeroStageEnum
     from deepspeed.utils.tensor_fragment import fragment_address
 
+    return [DynamicLossScaler, LossScaler, ZeroStageEnum, fragment_address]
+
+
+def _check_files(directory: Path) -> None:
     if not list(directory.glob('*_model_states.pt')):
         raise FileNotFoundError(f'{directory} is no checkpoint of DeepSpeed, a directory with *_model_states.pt in it.')
-    state_classes = [DynamicLossScaler, LossScaler, ZeroStageEnum, fragment_address]
-    with torch.serialization.safe_globals(state_classes):
+    with torch.serialization.safe_globals(state_classes()):
         for file in sorted(directory.glob('*.pt')):
             try:
                 torch.load(file, map_location='cpu', weights_only=True, mmap=True)

@@ -9,6 +9,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
+from eva_mm.engine.long_run.accumulation import accumulated_iterations
 from eva_mm.registry import HOOKS
 
 
@@ -39,13 +40,6 @@ def _size(loader: object) -> str:
 def _batch_size(loader: object) -> int:
     # a batch sampler of its own leaves batch_size empty
     return loader.batch_size or loader.batch_sampler.batch_size
-
-
-def _accumulation(runner: Runner) -> int:
-    engine_config = getattr(getattr(runner, 'strategy', None), 'config', None)
-    if engine_config:
-        return int(engine_config.get('gradient_accumulation_steps', 1))
-    return int(getattr(runner.optim_wrapper, '_accumulative_counts', 1))
 
 
 def _duration(seconds: float) -> str:
@@ -83,7 +77,7 @@ class RunSummaryHook(Hook):
         samples = f'{_size(loader)} training'
         if getattr(runner, '_val_loop', None) is not None:
             samples += f' and {_size(runner.val_dataloader)} validation'
-        batch, ranks, accumulated = _batch_size(loader), get_world_size(), _accumulation(runner)
+        batch, ranks, accumulated = _batch_size(loader), get_world_size(), accumulated_iterations(runner)
         start = f' from iteration {runner.iter:,}' if runner.iter else ''
         return (
             f'{_model(runner.model)}; {samples} samples; effective batch {batch * ranks * accumulated:,} = {batch} '

@@ -4,14 +4,14 @@ import json
 import os
 import re
 import shutil
-import zipfile
 from collections.abc import Collection
 from pathlib import Path
 
 from mmengine.logging import print_log
 
+from eva_mm.engine.long_run.corruption import MANIFEST, find_corruption, iteration_of
+
 POINTER = 'last_checkpoint'  # mmengine's name of the file that names the newest checkpoint
-MANIFEST = 'manifest.json'
 CHECKPOINT_NAME = re.compile(r'(?!best_|\.).*_\d+\.pth')
 
 
@@ -34,23 +34,36 @@ def publish(part: Path, final: Path) -> None:
         manifest = part / MANIFEST
         manifest.write_text(json.dumps(sizes, indent=1))
         for file in (*files, manifest):
-            _flush(file)
-    _flush(part)
+            flush(file)
+    flush(part)
     old = _old(final)
     if final.is_dir():  # a directory cannot be replaced in one step; see `remove_leftovers`
         final.rename(old)
     part.replace(final)
-    _flush(final.parent)
+    flush(final.parent)
     _remove(old)
 
 
 def write_pointer(folder: Path, checkpoint: str) -> None:
     """Note the newest checkpoint where mmengine looks for it."""
-    part = folder / part_name(POINTER)
-    part.write_text(checkpoint)
-    _flush(part)
-    part.replace(folder / POINTER)
-    _flush(folder)
+    write_whole(folder / POINTER, checkpoint)
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write a file that is complete or as it was before, whatever happens.
+
+    Raises:
+        OSError: The disk is full or fails; nothing is left behind.
+    """
+    part = file.with_name(part_name(file.name))
+    try:
+        part.write_text(text)
+        flush(part)
+        part.replace(file)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+    flush(file.parent)
 
 
 def discard(checkpoint: Path) -> None:
@@ -74,33 +87,15 @@ def remove_leftovers(folder: Path) -> None:
         _remove(rest)
 
 
-def find_corruption(checkpoint: Path) -> str | None:
-    """What is wrong with a checkpoint, in a few words; ``None`` if it is sound.
-
-    Reads all of it: files of ``torch.save`` are zip archives with a check sum for every tensor.
-    """
-    if not checkpoint.exists():
-        return 'it is not there'
-    if checkpoint.is_file():
-        return _corruption_of_file(checkpoint)
-    manifest = checkpoint / MANIFEST
-    if manifest.exists():
-        try:
-            sizes = json.loads(manifest.read_text())
-        except ValueError:
-            return f'{MANIFEST} cannot be read'
-        for name, size in sizes.items():
-            file = checkpoint / name
-            if not file.is_file() or file.stat().st_size != size:
-                return f'{name} is missing or does not have {size:,} bytes'
-    files = sorted(checkpoint.glob('*.pt')) + sorted(checkpoint.glob('*.pth'))
-    if not files:
-        return 'it holds no file of weights'
-    return next((f'{file.name}: {why}' for file in files if (why := _corruption_of_file(file))), None)
+def checkpoints_in(folder: Path) -> list[Path]:
+    """All checkpoints of runs in a folder, best ones included, by name."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.glob('*_*.pth') if re.fullmatch(r'[^.].*_\d+\.pth', path.name))
 
 
 def newest_sound(folder: str | os.PathLike, skip: Collection[str] = ()) -> str | None:
-    """The checkpoint to resume from: that of ``last_checkpoint``, or the newest other one if it is damaged.
+    """The checkpoint to resume from: that of ``last_checkpoint``, or the one of the latest iteration that is sound.
 
     Args:
         folder: Where the checkpoints of the run are.
@@ -131,27 +126,31 @@ def newest_sound(folder: str | os.PathLike, skip: Collection[str] = ()) -> str |
 
 
 def _candidates(folder: Path) -> list[Path]:
-    found = [path for path in folder.glob('*_*.pth') if CHECKPOINT_NAME.fullmatch(path.name)]
-    found.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    pointer = folder / POINTER
-    if pointer.exists():
-        noted = Path(pointer.read_text().strip())
-        here = folder / noted.name  # the folder may have been moved
-        newest = here if here.exists() or not noted.exists() else noted
-        found = [newest, *(path for path in found if path != newest)]
-    return found
+    """The noted checkpoint, then all others from the latest iteration on; file times say nothing after a copy."""
+    noted = _noted(folder)
+    folders = {folder, noted.parent} if noted else {folder}
+    found = {path for each in folders for path in checkpoints_in(each) if CHECKPOINT_NAME.fullmatch(path.name)}
+    return [*([noted] if noted else []), *sorted(found - {noted}, key=_order, reverse=True)]
 
 
-def _corruption_of_file(file: Path) -> str | None:
+def _noted(folder: Path) -> Path | None:
     try:
-        with zipfile.ZipFile(file) as archive:
-            bad = archive.testzip()
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, ValueError) as error:
-        return f'{file.stat().st_size:,} bytes that are no complete archive: {error}'
-    return None if bad is None else f'the check sum of {bad} is wrong'
+        noted = Path((folder / POINTER).read_text().strip())
+    except (OSError, ValueError):
+        return None
+    if not CHECKPOINT_NAME.fullmatch(noted.name):
+        return None
+    here = folder / noted.name  # the folder may have been moved
+    return here if here.exists() or not noted.exists() else noted
 
 
-def _flush(path: Path) -> None:
+def _order(path: Path) -> tuple[int, int, str]:
+    """Iteration, or -1 if it cannot be read, and what the name says."""
+    return iteration_of(path), int(re.findall(r'\d+', path.stem)[-1]), path.name
+
+
+def flush(path: Path) -> None:
+    """Wait until a file or a directory has reached the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

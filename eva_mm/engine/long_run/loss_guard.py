@@ -1,4 +1,4 @@
-"""Keeps lost steps out of the weights, and a lost run from going on."""
+"""Skips steps with a non-finite or spiking loss, stops diverged runs, and keeps lost weights out of checkpoints."""
 
 from collections.abc import Mapping, Sequence
 from statistics import median
@@ -10,7 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from eva_mm.engine.long_run.roll_back import RollBack
@@ -25,15 +25,18 @@ class LossGuardHook(Hook):
     """Leaves out steps whose loss or gradient is NaN, infinite or a spike, and acts when too many come in a row.
 
     A step is judged by its loss before it is made, and by its gradient when the optimizer is about to use it; what is
-    left out changes neither weights nor moments. All processes see the mean of their losses and the same reduced
-    gradient, so all leave out the same steps. With DeepSpeed the gradient is judged by DeepSpeed.
+    left out changes neither weights nor moments nor running statistics. All processes see the mean of their losses and
+    the same reduced gradient, so all leave out the same steps. With DeepSpeed the gradient is judged by DeepSpeed.
 
     The first ``spike_window`` losses are not judged by their size. From then on a loss is a spike if it exceeds the
     median of the last ``spike_window`` good ones by more than ``spike_factor`` times their median distance from it. A
     ratio of the loss itself would say nothing about the losses of masked image modelling, which are negative.
 
-    It changes what a recipe computes only where the recipe would lose its run, but it does change it: the faithful
-    configs do without.
+    Weights that are not finite are never saved: ``eva_mm.SafeCheckpointHook`` asks before it writes, and the run goes
+    back or ends.
+
+    It changes what a recipe computes only where the recipe would lose its run. ``tools/train.py`` adds it to every
+    config; one that shall do without says ``long_run = dict(loss_guard=None)``.
 
     Args:
         patience: Lost steps in a row, after which the run goes back or ends.
@@ -44,7 +47,8 @@ class LossGuardHook(Hook):
             help is not used again; when none is left the run ends.
 
     Raises:
-        RuntimeError: In training, after ``patience`` lost steps; the message names the terms of the loss.
+        RuntimeError: In training, after ``patience`` lost steps, or if weights are not finite; the message names the
+            terms of the loss, or the weights.
         ValueError: The factor is not positive, or the window has fewer than 2 losses.
     """
 
@@ -75,6 +79,8 @@ class LossGuardHook(Hook):
         """Watch the updates; may be called again, after a roll-back."""
         self.consecutive = 0
         self._history: list[float] = list(runner.message_hub.runtime_info.get(HISTORY, []))
+        self._statistics = [each for each in runner.model.buffers() if each.is_floating_point() and each.numel()]
+        self._before = [torch.empty_like(each) for each in self._statistics]
         wrapper = runner.optim_wrapper
         if self._watched is wrapper:
             return
@@ -88,7 +94,7 @@ class LossGuardHook(Hook):
                 _pass_over(wrapper)
 
         wrapper.update_params = update_unless_lost
-        if isinstance(wrapper.optimizer, Optimizer):
+        if isinstance(getattr(wrapper, 'optimizer', None), Optimizer):
 
             def before_step(optimizer: Optimizer, args: Sequence, kwargs: Mapping) -> None:
                 if _drop_non_finite(optimizer):
@@ -96,17 +102,23 @@ class LossGuardHook(Hook):
 
             wrapper.optimizer.register_step_pre_hook(before_step)
 
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Keep the running statistics of the model, which its forward pass changes."""
+        _copy(self._statistics, self._before)
+
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Mapping[str, Tensor] | None = None
     ) -> None:
         """Count the steps that were lost in a row."""
         why, self._why = self._why, None
-        if why is None and getattr(runner.optim_wrapper.optimizer, 'overflow', False):  # DeepSpeed left the step out
+        optimizer = getattr(runner.optim_wrapper, 'optimizer', None)
+        if why is None and getattr(optimizer, 'overflow', False):  # DeepSpeed left the step out
             why = NON_FINITE
         runner.message_hub.update_info(HISTORY, self._history)
         if why is None:
             self.consecutive = 0
             return
+        _copy(self._before, self._statistics)
         self.consecutive += 1
         self.left_out += 1
         runner.message_hub.update_scalar('train/left_out', self.left_out)
@@ -138,6 +150,43 @@ class LossGuardHook(Hook):
                     return SPIKE
             self._history = [*self._history, value][-self.spike_window :]
         return None
+
+
+def refuse_lost_weights(runner: Any) -> None:
+    """Raise on all processes, before anything is written, if a guarded run has weights that are not finite.
+
+    Raises:
+        RuntimeError: They are not; :class:`RollBack` if the guard goes back.
+    """
+    guard = next((hook for hook in runner.hooks if isinstance(hook, LossGuardHook)), None)
+    if guard is None:
+        return
+    name = _non_finite(runner.model)
+    lost = torch.tensor(int(name is not None))
+    all_reduce(lost, 'max')
+    if not lost:
+        return
+    sentence = f'{name or "A weight of another process"} is not finite; no checkpoint of these weights is saved.'
+    if guard.roll_back:
+        raise RollBack(sentence)
+    raise RuntimeError(f'{sentence} The checkpoints before it are kept: lower the learning rate and use --resume.')
+
+
+def _non_finite(model: nn.Module) -> str | None:
+    """The first weight with NaN or infinity, or running statistic with NaN: masks hold infinities on purpose."""
+    for name, weight in model.named_parameters():
+        if weight.is_floating_point() and not weight.isfinite().all():
+            return name
+    for name, statistic in model.named_buffers():
+        if statistic.is_floating_point() and statistic.isnan().any():
+            return name
+    return None
+
+
+@torch.no_grad()
+def _copy(source: list[Tensor], target: list[Tensor]) -> None:
+    if source:
+        torch._foreach_copy_(target, source)
 
 
 def _pass_over(wrapper: Any) -> None:

@@ -1,5 +1,6 @@
 """Batches whose content depends on seed and iteration alone, so that a run can go on anywhere."""
 
+import copy
 import itertools
 import random
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ import numpy as np
 import torch
 from mmengine.dataset import InfiniteSampler
 from torch.utils.data import DataLoader, Dataset
+
+from eva_mm.engine.long_run.loaders import rebuild
 
 Key = tuple[int, tuple[int, ...]]  # index into the data set, and what the sample's seed is made of
 
@@ -30,6 +33,13 @@ class SeededSamples(Dataset):
         if name.startswith('__') or name == 'dataset':
             raise AttributeError(name)
         return getattr(self.dataset, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Hooks of hosts change pipelines through the loader's data set."""
+        if name == 'dataset':
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self.dataset, name, value)
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -81,39 +91,27 @@ class ResumableBatches:
     def __iter__(self) -> Iterator[list[Key]]:
         if isinstance(self.sampler, InfiniteSampler):
             self.sampler.indices = self.sampler._indices_of_rank()  # its own can be used once
-        for number, batch in enumerate(self._passes() if self.endless else self.batches):
+        for number, batch in enumerate(self._passes() if self.endless else self._pass()):
             if number >= self._skip:
                 entropy = (*self._entropy, self._first + number)
                 yield [(index, entropy) for index in batch]
+
+    def _pass(self) -> Iterator[list[int]]:
+        # batch samplers that sort by shape would go on with what an abandoned pass has left in their lists
+        batches = copy.copy(self.batches)
+        for name, value in vars(self.batches).items():
+            if isinstance(value, list):
+                setattr(batches, name, copy.deepcopy(value))
+        yield from batches
 
     def _passes(self) -> Iterator[list[int]]:
         for epoch in itertools.count():
             if hasattr(self.sampler, 'set_epoch'):
                 self.sampler.set_epoch(epoch)
-            yield from self.batches
+            yield from self._pass()
 
 
 def resumable(loader: DataLoader, seed: int, endless: bool = False) -> DataLoader:
-    """The same data loader with :class:`ResumableBatches` of :class:`SeededSamples`.
-
-    Raises:
-        ValueError: The loader reads a stream, without indices.
-    """
-    if loader.batch_sampler is None:
-        raise ValueError(
-            'train_dataloader reads a stream, which has no indices to skip: set train_cfg.type to '
-            "'eva_mm.StreamTrainLoop' or to a loop of mmengine."
-        )
-    return DataLoader(
-        SeededSamples(loader.dataset),
-        batch_sampler=ResumableBatches(loader.batch_sampler, seed, endless),
-        num_workers=loader.num_workers,
-        collate_fn=loader.collate_fn,
-        pin_memory=loader.pin_memory,
-        pin_memory_device=loader.pin_memory_device,
-        timeout=loader.timeout,
-        worker_init_fn=loader.worker_init_fn,
-        multiprocessing_context=loader.multiprocessing_context,
-        prefetch_factor=loader.prefetch_factor,
-        persistent_workers=loader.persistent_workers,
-    )
+    """The same data loader, of a data set with indices, with :class:`ResumableBatches` of :class:`SeededSamples`."""
+    batches = ResumableBatches(loader.batch_sampler, seed, endless)
+    return rebuild(loader, SeededSamples(loader.dataset), batches)

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from itertools import chain, repeat
+from typing import Any
 
 import torch
 from mmengine.dist import all_gather
@@ -24,6 +25,10 @@ class StreamTrainLoop(IterBasedTrainLoop):
     Args:
         kwargs: As for :class:`IterBasedTrainLoop`.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.dataloader_iterator = None  # the parent has started workers, at the beginning of the streams
 
     def run(self) -> torch.nn.Module:
         """Train."""

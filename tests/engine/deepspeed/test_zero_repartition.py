@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from eva_mm.engine.long_run.checkpoint_store import find_corruption, newest_sound
+from eva_mm.engine.long_run.checkpoint_store import newest_sound
+from eva_mm.engine.long_run.corruption import find_corruption
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec('deepspeed') is None, reason='deepspeed is not installed')
 SCRIPT = Path(__file__).with_name('long_run.py')

@@ -7,12 +7,13 @@ import torch
 from eva_mm.engine.long_run.checkpoint_store import (
     POINTER,
     discard,
-    find_corruption,
     newest_sound,
     publish,
     remove_leftovers,
     write_pointer,
+    write_whole,
 )
+from eva_mm.engine.long_run.corruption import find_corruption
 
 
 def _save(folder, step, size=1000):
@@ -132,3 +133,62 @@ def test_what_is_discarded_is_no_checkpoint_at_any_moment(tmp_path, monkeypatch)
     discard(old)
     assert not old.exists() and newest_sound(tmp_path) == str(new)
     assert newest_sound(tmp_path, [str(new)]) is None
+
+
+def _save_run(folder, name, iteration, seconds):
+    """A checkpoint as a runner saves it, with a file time of its own."""
+    torch.save({'meta': dict(iter=iteration, epoch=0), 'state_dict': {}}, folder / name)
+    os.utime(folder / name, (seconds, seconds))
+
+
+def test_without_the_note_the_latest_iteration_counts_and_not_the_time_of_the_file(tmp_path):
+    # copied back in any order; one was saved when the run was asked to stop, one at the end of an epoch
+    for name, iteration, seconds in (('epoch_1.pth', 50, 900), ('iter_70.pth', 70, 100), ('iter_60.pth', 60, 500)):
+        _save_run(tmp_path, name, iteration, seconds)
+    assert newest_sound(tmp_path) == str(tmp_path / 'iter_70.pth')
+    os.truncate(tmp_path / 'iter_70.pth', 300)
+    assert newest_sound(tmp_path) == str(tmp_path / 'iter_60.pth')
+    (tmp_path / 'iter_60.pth').unlink()
+    assert newest_sound(tmp_path) == str(tmp_path / 'epoch_1.pth')
+
+
+def test_of_ten_and_nine_ten_is_later(tmp_path):
+    for step in (9, 10):
+        torch.save({'state_dict': {}}, tmp_path / f'iter_{step}.pth')  # does not say its iteration
+    assert newest_sound(tmp_path) == str(tmp_path / 'iter_10.pth')
+
+
+def test_the_noted_one_comes_before_later_ones_of_a_lost_stretch(tmp_path):
+    for step in (3, 6, 9):
+        _save_run(tmp_path, f'iter_{step}.pth', step, step)
+    write_pointer(tmp_path, str(tmp_path / 'iter_6.pth'))  # gone back to
+    assert newest_sound(tmp_path) == str(tmp_path / 'iter_6.pth')
+
+
+@pytest.mark.parametrize('note', [b'', b'\xff\xfe', b'../../etc/passwd', b'best_x_iter_9.pth', b'\x00'])
+def test_a_broken_note_is_none(tmp_path, note):
+    _save_run(tmp_path, 'iter_3.pth', 3, 3)
+    (tmp_path / POINTER).write_bytes(note)
+    assert newest_sound(tmp_path) == str(tmp_path / 'iter_3.pth')
+
+
+def test_checkpoints_beside_the_noted_one_are_found_where_it_is(tmp_path):
+    elsewhere = tmp_path / 'disk/run'
+    elsewhere.mkdir(parents=True)
+    for step in (3, 6):
+        _save_run(elsewhere, f'iter_{step}.pth', step, 10 - step)
+    (tmp_path / 'run').mkdir()
+    write_pointer(tmp_path / 'run', str(elsewhere / 'iter_6.pth'))
+    os.truncate(elsewhere / 'iter_6.pth', 300)
+    assert newest_sound(tmp_path / 'run') == str(elsewhere / 'iter_3.pth')
+
+
+def test_a_file_that_cannot_be_written_is_as_before(tmp_path, monkeypatch):
+    def full(path):
+        raise OSError(28, 'No space left on device')
+
+    write_whole(tmp_path / 'metrics.json', 'old')
+    monkeypatch.setattr('eva_mm.engine.long_run.checkpoint_store.flush', full)
+    with pytest.raises(OSError, match='No space left'):
+        write_whole(tmp_path / 'metrics.json', 'new')
+    assert [path.read_text() for path in tmp_path.iterdir()] == ['old']

@@ -33,18 +33,21 @@ def make_run(accumulative_counts=1, **options):
     weight = torch.nn.Parameter(torch.ones(2))
     optimizer = torch.optim.AdamW([weight], lr=0.1, weight_decay=0.1)
     wrapper = OptimWrapper(optimizer, accumulative_counts=accumulative_counts)
-    runner = SimpleNamespace(optim_wrapper=wrapper, iter=0, message_hub=Hub(runtime_info={}, scalars={}))
+    model = torch.nn.BatchNorm1d(2, affine=False)
+    runner = SimpleNamespace(optim_wrapper=wrapper, iter=0, model=model, message_hub=Hub(runtime_info={}, scalars={}))
     hook = LossGuardHook(patience=3, **options)
     hook.before_train(runner)
 
     def step(loss, gradient=1.0):
+        hook.before_train_iter(runner, 0)
+        model(torch.full((4, 2), loss))
         value = (weight * gradient).sum()
         value = value + (loss - value.detach())
         wrapper.update_params(value)
         hook.after_train_iter(runner, 0, outputs=dict(loss=torch.tensor(loss), loss_mask=torch.tensor(loss)))
         return weight.detach().clone()
 
-    step.hook, step.hub = hook, runner.message_hub
+    step.hook, step.hub, step.statistics = hook, runner.message_hub, model
     return step
 
 
@@ -53,8 +56,12 @@ def make_run(accumulative_counts=1, **options):
 def test_weights_stay_where_they_are(run, bad, where):
     before = run(1.0)
     # a gradient of NaN under a finite loss, as from a square root at 0
+    statistics = {name: value.clone() for name, value in run.statistics.state_dict().items()}
     after = run(bad) if where == 'loss' else run(1.0, bad)
     assert torch.equal(after, before)
+    # neither do the running statistics hold what the forward pass has seen
+    del statistics['num_batches_tracked']
+    assert all(torch.equal(getattr(run.statistics, name), value) for name, value in statistics.items())
     after = run(1.0)
     assert after.isfinite().all() and not torch.equal(after, before)
     assert run.hook.left_out == run.hub.scalars['train/left_out'] == 1

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from long_run_toy import build, train
+from long_run_toy import Record, build, train
 
 
 @pytest.mark.parametrize(
@@ -59,15 +59,18 @@ def test_another_global_batch_is_refused(tmp_path):
         runner.train()
 
 
-def test_a_stream_is_refused(tmp_path):
+@pytest.mark.parametrize('loop', ['epoch', 'iter'])
+def test_a_stream_is_read_as_mmengine_does_and_that_is_said(tmp_path, loop, capfd):
     class Stream(torch.utils.data.IterableDataset):
         def __iter__(self):
-            yield {'inputs': torch.zeros(4)}
+            yield from ({'inputs': torch.full((4,), float(number))} for number in range(8))
 
         def __len__(self):
-            return 1
+            return 8
 
-    runner = build(tmp_path)
-    runner._train_dataloader.update(dataset=Stream(), sampler=None, batch_size=None)
-    with pytest.raises(ValueError, match='train_dataloader reads a stream'):
-        runner.train()
+    record = Record()
+    runner = build(tmp_path, record, loop=loop, steps=16)
+    runner._train_dataloader.update(dataset=Stream(), sampler=None, batch_size=1)
+    runner.train()
+    assert [point[0] for _, (point,) in record.batches.values()] == [*range(8)] * 2
+    assert 'Stream is a stream, which has no indices to skip' in ' '.join(capfd.readouterr())

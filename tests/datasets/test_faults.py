@@ -3,23 +3,22 @@ import json
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
-from eva_mm.datasets.merged.faults import BROKEN, KINDS, ODD, FaultLog, make_policy, shown
+from eva_mm.datasets.faults import BROKEN, KINDS, ODD, FaultLog, make_policy, shown
 
 
 class Noting(Dataset):
     """Every image is counted, every third one is empty and rotated."""
 
     def __init__(self):
-        self.log = FaultLog(num_sources=2, num_images=60)
+        self.log = FaultLog(['a', 'b'], 60)
 
     def __len__(self):
         return 60
 
     def __getitem__(self, index):
-        self.log.count(index % 2, 'images')
+        self.log.count(index % 2, 'samples')
         if index % 3 == 0:
-            fields = dict(source='ab'[index % 2], name=f'{index}', detail='-')
-            self.log.note(index, index % 2, ['empty', 'rotated'], fields)
+            self.log.note(index, index % 2, ['empty', 'rotated'], f'{index}', '-')
         return index
 
 
@@ -33,7 +32,7 @@ def test_counts_and_journals_of_all_workers_arrive(tmp_path, context):
         assert len(list(loader)) == 15
         columns = data.log.columns.index
         counts = data.log.counts()
-        assert counts[:, columns('images')].tolist() == [30 * epoch] * 2
+        assert counts[:, columns('samples')].tolist() == [30 * epoch] * 2
         assert counts[:, columns('empty')].tolist() == counts[:, columns('rotated')].tolist() == [10 * epoch] * 2
         entries = data.log.new_entries()
         # each image once, under both kinds, and never again
