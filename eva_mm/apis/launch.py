@@ -2,8 +2,8 @@
 
     python -m eva_mm.apis.launch --nproc_per_node=8 tools/train.py CONFIG --launcher pytorch
 
-Options are those of torchrun, which by itself kills ranks that still save 30 seconds after a signal, ends with 1 whatever
-their codes are, and dies of SIGUSR1 without telling them.
+Options are those of torchrun, which by itself kills ranks that still save 30 seconds after a signal, ends with 1
+whatever their codes are, and dies of SIGUSR1 without telling them.
 """
 
 import os
