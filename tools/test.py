@@ -28,6 +28,9 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    from eva_mm.process import begin_rank
+
+    begin_rank()
     # after the arguments are known: the hosts take seconds to import
     from eva_mm.apis import fail_in_one_sentence
     from eva_mm.apis.test import prepare_test, write_metrics

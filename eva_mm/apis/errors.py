@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from eva_mm.errors import UserError
+from eva_mm.process import DISK_FULL, is_full_disk
 
 TRACEBACK_VARIABLE = 'EVA_MM_TRACEBACK'
 
@@ -16,6 +17,26 @@ def _one_sentence(error: BaseException) -> str:
     # the registries of mmengine prefix every level that they build with a line of their own
     text = re.sub(r'^(class `\w+` in [\w./-]+: )+', '', ' '.join(text.split()))
     return text or type(error).__name__
+
+
+@contextmanager
+def end_in_one_sentence() -> Iterator[None]:
+    """Around training: what a user can mend ends it with one line, and a full disk with a code of its own.
+
+    Everything else is a defect and keeps its traceback.
+    """
+    try:
+        with fail_in_one_sentence(UserError):
+            yield
+    except (OSError, RuntimeError) as error:
+        if os.environ.get(TRACEBACK_VARIABLE) == '1' or not is_full_disk(error):
+            raise
+        print(
+            f'error: the disk is full ({_one_sentence(error)}): make room and go on with --resume from the last '
+            'checkpoint, which is kept.',
+            file=sys.stderr,
+        )
+        sys.exit(DISK_FULL)
 
 
 @contextmanager
