@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-FOLDER = Path(__file__).parents[3] / 'tools' / 'analysis_tools'
+FOLDER = Path(__file__).parents[3] / 'projects' / 'benchmarks'
 sys.path.insert(0, str(FOLDER))
 from benchmarking.choices import Shape  # noqa: E402
 from benchmarking.detector_memory import _fused, account, step_of, trunk_with_pyramid  # noqa: E402
