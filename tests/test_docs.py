@@ -108,9 +108,8 @@ def _check(command: Command) -> None:
     for word in words:
         if re.fullmatch(r'(configs|projects)/[\w./-]+\.py', word):
             assert (ROOT / word).is_file(), f'{word} does not exist'
-    usage = _help(LAUNCHED.get(script, script))
     for option in (word.strip('[]').partition('=')[0] for word in words if word.strip('[').startswith('--')):
-        assert re.search(rf'{option}\b', usage), f'{script} has no option {option}'
+        assert re.search(rf'{option}\b', _help(LAUNCHED.get(script, script))), f'{script} has no option {option}'
 
 
 @by_name

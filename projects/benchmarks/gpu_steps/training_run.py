@@ -35,7 +35,7 @@ class LossLog(Hook):
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Keep one."""
-        self.losses.append(float(outputs['loss']))
+        self.losses.append(float(torch.as_tensor(outputs['loss']).detach()))
 
 
 def join_as_only_rank() -> None:
