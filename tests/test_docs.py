@@ -100,7 +100,7 @@ def _check(command: Command) -> None:
     program = program.removeprefix('.venv/bin/')
     if program not in ('python', 'bash') or words[:1] in (['-c'], ['-m']):
         assert program in SHELL | {'python'}, f'{program} is not known'
-        targets = re.findall(r'^(\w+):', (ROOT / 'Makefile').read_text(), re.MULTILINE)
+        targets = re.findall(r'^([\w-]+):', (ROOT / 'Makefile').read_text(), re.MULTILINE)
         assert program != 'make' or words[0] in targets, f'the Makefile has no {words[0]}'
         return
     script, *words = words

@@ -27,7 +27,7 @@ PACKAGES=(
     addict yapf platformdirs termcolor rich markdown-it-py mdurl pygments
     # imported by mmpretrain, mmdet, mmseg and mmaction2
     einops mat4py modelindex model-index lazy-importer markdown ordered-set importlib-metadata zipp
-    pycocotools shapely terminaltables lvis prettytable ftfy regex
+    pycocotools shapely terminaltables lvis prettytable ftfy regex six
     # a pure wheel; later ones are compiled and twenty times as large
     wcwidth==0.2.14
     # imported by the image-text shards

@@ -23,7 +23,7 @@ PYTHON=$RUN bash projects/benchmarks/collect_wheels.sh "$WORK/wheels"
 rm -rf "$WORK/site"
 "$RUN" -m pip install --quiet --no-index --no-deps --no-compile --target "$WORK/site" "$WORK"/wheels/*.whl
 start=$SECONDS
-PYTHONPATH=$WORK/site "$RUN" projects/benchmarks/gpu_report.py --device cpu --size nano --minutes 3 --out "$WORK/report"
+PYTHONPATH=$WORK/site "$RUN" projects/benchmarks/gpu_report.py --device cpu --size nano --minutes 10 --out "$WORK/report"
 seconds=$((SECONDS - start))
 echo "the dry run took $seconds s"
 if [ "$seconds" -gt 180 ]; then

@@ -56,7 +56,7 @@ def pretrain(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr('mmengine.device.utils.DEVICE', 'cpu')
     arguments = Namespace(device='cpu', size='nano', scratch=tmp_path, rows=tmp_path / 'rows')
-    write_data(tmp_path / 'data', 16)
+    write_data(tmp_path / 'data', 8)
 
     def run():
         training.compare_task(TASKS[0], arguments, Recorder(arguments.rows))
@@ -72,7 +72,7 @@ def test_plain_equals_and_mixed_precision_and_resuming_are_near(pretrain):
     # fp16 is really in use, and weights move
     assert 0 < found['amp']['worst_error'] < 0.15
     assert found['plain']['first_loss'] - found['plain']['last_loss'] > 0.05
-    assert found['resumed']['start'] == 2 and len(found['resumed']['losses']) == 2
+    assert found['resumed']['start'] == 1 and len(found['resumed']['losses']) == 1
 
 
 def test_a_backward_pass_that_is_wrong_on_the_device_is_found(pretrain, monkeypatch):
