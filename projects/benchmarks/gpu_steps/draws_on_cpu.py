@@ -23,7 +23,7 @@ class DrawsOnCPU(TorchDispatchMode):
         kwargs, kind = kwargs or {}, func.overloadpacket
         if kind in _MADE and kwargs.get('device') is not None and torch.device(kwargs['device']).type != 'cpu':
             return func(*args, **{**kwargs, 'device': 'cpu', 'pin_memory': False}).to(kwargs['device'])
-        if kind in _LIKE and args[0].device.type != 'cpu':
+        if kind in _LIKE and isinstance(args[0], torch.Tensor) and args[0].device.type != 'cpu':
             kwargs = {key: value for key, value in kwargs.items() if key != 'device'}
             return func(args[0].cpu(), *args[1:], **kwargs).to(args[0].device)
         if kind in _FILLED and args[0].device.type != 'cpu':

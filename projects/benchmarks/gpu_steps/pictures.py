@@ -44,7 +44,7 @@ def _parity(rows: list[Row]) -> Figure:
             axis.plot([place - 0.35, place + 0.35], [min(row['bound'] for row in own)] * 2, color='black', linewidth=1)
         axis.set_yscale('log')
         axis.set_xticks(range(len(precisions)), precisions, fontsize=8)
-        axis.set_ylabel(f'worst relative error, {part}s')
+        axis.set_ylabel(f'worst relative error, {part}s (0 as 1e-9)')
         axis.grid(axis='y', alpha=0.3)
     return figure
 

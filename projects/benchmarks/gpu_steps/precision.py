@@ -1,7 +1,7 @@
 """Precisions that a computation is run in, and how far it may be from fp32."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -40,7 +40,7 @@ class Precision:
         before = torch.backends.cudnn.allow_tf32
         torch.backends.cudnn.allow_tf32 = self.tf32
         try:
-            with torch.autocast(device, self.dtype, enabled=self.autocast):
+            with torch.autocast(device, self.dtype) if self.autocast else nullcontext():
                 yield
         finally:
             torch.backends.cudnn.allow_tf32 = before

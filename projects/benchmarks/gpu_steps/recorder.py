@@ -9,6 +9,9 @@ from typing import Any
 
 OK, BEYOND, SKIPPED, FAILED = 'ok', 'beyond its bound', 'skipped', 'failed'
 
+# in what torch says of an operator that a precision lacks, and of compiling without a compiler
+_NOT_THERE = ('not implemented for', 'C compiler', 'C++ compiler')
+
 
 def _one_line(error: BaseException) -> str:
     text = ' '.join(str(error).split()) or type(error).__name__
@@ -18,8 +21,8 @@ def _one_line(error: BaseException) -> str:
 def verdict(error: Exception) -> tuple[str, str]:
     """Status and one line for what went wrong in a case.
 
-    A missing package, too little device memory and an operator that torch does not have in a precision are skipped;
-    everything else has failed.
+    A missing package, too little device memory, an operator that torch does not have in a precision and a missing
+    compiler are skipped; everything else has failed.
     """
     name, text = type(error).__name__, _one_line(error)
     if isinstance(error, ModuleNotFoundError) and error.name:
@@ -28,7 +31,7 @@ def verdict(error: Exception) -> tuple[str, str]:
         return SKIPPED, text
     if name in ('OutOfMemoryError', 'MemoryError') or 'out of memory' in text:
         return SKIPPED, 'out of memory'
-    if 'not implemented for' in text or isinstance(error, NotImplementedError):
+    if isinstance(error, NotImplementedError) or any(sign in text for sign in _NOT_THERE):
         return SKIPPED, text
     return FAILED, f'{name}: {text}'
 
