@@ -87,8 +87,9 @@ def _seconds_of_children() -> float:
 
 
 def scripts_with_arguments() -> list[Path]:
-    """Every script of ``tools/`` and of the benchmarks that has a command line."""
-    files = (file for folder in SCRIPTS for file in (ROOT / folder).rglob('*.py'))
+    """Every script of ``tools/`` and of the benchmarks that has a command line; modules of packages are not called."""
+    files = [file for folder in SCRIPTS for file in (ROOT / folder).rglob('*.py')]
+    files = [file for file in files if not (file.parent / '__init__.py').exists()]
     return sorted(file for file in files if "__name__ == '__main__'" in file.read_text())
 
 

