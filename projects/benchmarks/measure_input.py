@@ -1,8 +1,8 @@
 """Images a second and core of a config's training pipeline against torchvision on Pillow, in one process, in turn.
 
-    python tools/analysis_tools/measure_input.py                                           # pre-training, 224 pixels
-    python tools/analysis_tools/measure_input.py --config configs/classification/eva-g-p14_in21k-pre_in1k-336px.py
-    python tools/analysis_tools/measure_input.py --images data/imagenet/val/n01440764 --out input.json
+    python projects/benchmarks/measure_input.py                                           # pre-training, 224 pixels
+    python projects/benchmarks/measure_input.py --config configs/classification/eva-g-p14_in21k-pre_in1k-336px.py
+    python projects/benchmarks/measure_input.py --images data/imagenet/val/n01440764 --out input.json
 
 Reading (from the page cache), decoding and augmentation on one thread; not the collation of a batch, nor its way from
 a worker. EVA's pipelines end in uint8 and leave the normalisation to the GPU; torchvision's is measured with the usual
