@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 TASK ?= classification
 
-.PHONY: setup quickstart study test lint clean
+.PHONY: setup quickstart study test lint gpu-report-dry-run clean
 
 setup: $(INSTALLED)
 
@@ -31,6 +31,11 @@ test: setup lint
 
 lint: setup
 	$(RUN) -m ruff check .
+
+# every step of the GPU report at nano size on a CPU, by a Python 3.12 as bare as a GPU machine; downloads about 3 GB
+PYTHON312 ?= python3.12
+gpu-report-dry-run:
+	bash projects/benchmarks/dry_run.sh $(PYTHON312)
 
 clean:
 	rm -rf work_dirs data/nano

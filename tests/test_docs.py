@@ -100,7 +100,7 @@ def _check(command: Command) -> None:
     program = program.removeprefix('.venv/bin/')
     if program not in ('python', 'bash') or words[:1] in (['-c'], ['-m']):
         assert program in SHELL | {'python'}, f'{program} is not known'
-        targets = re.findall(r'^(\w+):', (ROOT / 'Makefile').read_text(), re.MULTILINE)
+        targets = re.findall(r'^([\w-]+):', (ROOT / 'Makefile').read_text(), re.MULTILINE)
         assert program != 'make' or words[0] in targets, f'the Makefile has no {words[0]}'
         return
     script, *words = words
@@ -108,9 +108,8 @@ def _check(command: Command) -> None:
     for word in words:
         if re.fullmatch(r'(configs|projects)/[\w./-]+\.py', word):
             assert (ROOT / word).is_file(), f'{word} does not exist'
-    usage = _help(LAUNCHED.get(script, script))
     for option in (word.strip('[]').partition('=')[0] for word in words if word.strip('[').startswith('--')):
-        assert re.search(rf'{option}\b', usage), f'{script} has no option {option}'
+        assert re.search(rf'{option}\b', _help(LAUNCHED.get(script, script))), f'{script} has no option {option}'
 
 
 @by_name

@@ -53,6 +53,10 @@ def test_wheel_carries_configs_and_tools(wheel):
     configs = {str(path.relative_to(ROOT)) for path in (ROOT / 'configs').rglob('*.py')}
     assert {f'eva_mm/.mim/{name}' for name in configs} <= names
     assert not any(name.startswith(('tests/', 'projects/', 'docs/')) or '__pycache__' in name for name in names)
+    # what measures this project serves nobody who has installed it
+    benchmarks = {path.name for path in (ROOT / 'projects' / 'benchmarks').glob('*.py')}
+    assert not benchmarks & {name.rpartition('/')[2] for name in names}
+    assert not any('/benchmarking/' in name for name in names)
     for package in (ROOT / 'eva_mm').rglob('__init__.py'):
         assert str(package.relative_to(ROOT)) in names
 

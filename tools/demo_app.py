@@ -1,4 +1,4 @@
-"""Serve a local web page: python tools/demo_app.py [--model NAME=CHECKPOINT]. The same as ``eva-mm demo``."""
+"""Serve a local web page: python tools/demo_app.py [options]; the same as ``eva-mm demo``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Use a model on images and videos: python tools/infer.py TASK_OR_CONFIG [CHECKPOINT] INPUT... [options]. The same as ``eva-mm infer``."""
+"""Use a model on images and videos: python tools/infer.py MODEL [CHECKPOINT] INPUT...; the same as ``eva-mm infer``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Evaluate a checkpoint of any task: python tools/test.py CONFIG CHECKPOINT [options]. The same as ``eva-mm test``."""
+"""Evaluate a checkpoint: python tools/test.py CONFIG CHECKPOINT [options]; the same as ``eva-mm test``."""
 
 import sys
 

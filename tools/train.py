@@ -1,4 +1,4 @@
-"""Train any task: python tools/train.py CONFIG [options]. The same as ``eva-mm train``."""
+"""Train any task: python tools/train.py CONFIG [options]; the same as ``eva-mm train``."""
 
 import sys
 

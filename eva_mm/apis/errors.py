@@ -20,13 +20,13 @@ def _one_sentence(error: BaseException) -> str:
 
 
 @contextmanager
-def end_in_one_sentence() -> Iterator[None]:
+def run_errors() -> Iterator[None]:
     """Around training: what a user can mend ends it with one line, and a full disk with a code of its own.
 
     Everything else is a defect and keeps its traceback.
     """
     try:
-        with fail_in_one_sentence(UserError):
+        with user_errors(UserError):
             yield
     except (OSError, RuntimeError) as error:
         if os.environ.get(TRACEBACK_VARIABLE) == '1' or not is_full_disk(error):
@@ -40,7 +40,7 @@ def end_in_one_sentence() -> Iterator[None]:
 
 
 @contextmanager
-def fail_in_one_sentence(*expected: type[BaseException]) -> Iterator[None]:
+def user_errors(*expected: type[BaseException]) -> Iterator[None]:
     """Turn expected errors into one line on stderr and exit code 2.
 
     Wrap what reads user input and builds from it, not the training itself: a defect there must keep its traceback.

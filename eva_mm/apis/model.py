@@ -2,7 +2,6 @@
 
 import logging
 import os
-from argparse import Namespace
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -66,7 +65,7 @@ def read_model_config(
         info = find_model(model)
         # before the config: a missing file is found without importing a host
         checkpoint = find_weights(info, weights_dir) if checkpoint in (None, True) else checkpoint
-        cfg = load_config(str(info.config), Namespace(cfg_options=cfg_options, data_root=data_root))
+        cfg = load_config(str(info.config), cfg_options=cfg_options, data_root=data_root)
     if checkpoint is not False and not Path(checkpoint).is_file():
         raise FileNotFoundError(f'There is no checkpoint {checkpoint}: give a .pth, .pt or .safetensors file.')
     forget_pretrained(cfg.model)

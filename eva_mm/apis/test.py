@@ -1,7 +1,6 @@
 """Evaluation from the command line."""
 
 import json
-from argparse import Namespace
 from pathlib import Path
 
 from mmengine.config import Config, ConfigDict
@@ -10,7 +9,7 @@ from mmengine.runner import Runner
 
 from eva_mm.apis.config import check_data_folders, load_config
 from eva_mm.apis.errors import UserError
-from eva_mm.apis.options import parse_cfg_options
+from eva_mm.apis.options import TestOptions
 from eva_mm.apis.publish import forget_pretrained
 from eva_mm.apis.runner import build_runner
 from eva_mm.apis.weights import load_weights, refuse_random_parts
@@ -49,41 +48,42 @@ def _dump(cfg: Config, file: str) -> None:
     cfg.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=file)]
 
 
-def prepare_test(args: Namespace) -> Runner:
+def prepare_test(options: TestOptions) -> Runner:
     """The runner that ``tools/test.py`` tests, with its weights loaded.
 
     Args:
-        args: What ``tools/test.py`` parsed.
+        options: Those of ``eva-mm test``.
 
     Raises:
         UserError: An option does not fit the config.
         FileNotFoundError: There is no such checkpoint.
         ValueError: The checkpoint is none, an unsafe one, or one of another model.
     """
-    args.cfg_options = parse_cfg_options(args.cfg_options)
-    cfg = load_config(args.config, args)
-    cfg.launcher = args.launcher
+    cfg = load_config(
+        options.config, cfg_options=options.cfg_options, work_dir=options.work_dir, data_root=options.data_root
+    )
+    cfg.launcher = options.launcher
     if cfg.get('test_dataloader') is None:
-        raise UserError(f'{args.config} has no test_dataloader: name a config that evaluates.')
-    if args.tta:
+        raise UserError(f'{options.config} has no test_dataloader: name a config that evaluates.')
+    if options.tta:
         _use_tta(cfg)
-    if args.show_dir:
-        _show(cfg, args.show_dir)
-    if args.dump:
-        _dump(cfg, args.dump)
+    if options.show_dir:
+        _show(cfg, options.show_dir)
+    if options.dump:
+        _dump(cfg, options.dump)
     check_data_folders(cfg, ('test_dataloader',))
-    if Path(args.checkpoint).is_dir():
+    if Path(options.checkpoint).is_dir():
         # a DeepSpeed folder, which only its strategy can read
-        cfg.load_from = args.checkpoint
+        cfg.load_from = options.checkpoint
         return build_runner(cfg)
     cfg.strategy = cfg.load_from = None
     # what a checkpoint of the whole model overwrites anyway need not exist
     forget_pretrained(cfg.model)
     runner = build_runner(cfg)
-    if args.tta:
+    if options.tta:
         runner.register_hook(PrepareTTAHook(cfg.tta_model))
-    report = load_weights(runner.model, args.checkpoint)
-    refuse_random_parts(runner.model, args.checkpoint, report)
+    report = load_weights(runner.model, options.checkpoint)
+    refuse_random_parts(runner.model, options.checkpoint, report)
     return runner
 
 

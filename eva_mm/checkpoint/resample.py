@@ -8,7 +8,6 @@ import math
 
 import numpy as np
 import torch
-from scipy.interpolate import RectBivariateSpline
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -157,6 +156,9 @@ def resize_relative_position_table(
         )
     if sizes == new_sizes:
         return table.float()
+    # only here: importing it takes a third of a second, and only tables of the released segmentation models need it
+    from scipy.interpolate import RectBivariateSpline
+
     old = [_geometric_positions(n, _solve_ratio(n, m)) for n, m in zip(sizes, new_sizes)]
     new = [_whole_positions(m) for m in new_sizes]
     maps = table[:-3].float().reshape(*sizes, -1).numpy(force=True)

@@ -61,7 +61,8 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
         argv: The verb and its arguments; default: those of the command line.
         prog: How messages call the program; default: ``eva-mm VERB``.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    # a verb's module may hide a builtin of its name here
+    arguments = [*(sys.argv[1:] if argv is None else argv)]
     verb = _parse_verb(arguments)
     if verb is None:
         return

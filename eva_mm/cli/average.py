@@ -20,11 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run it."""
     # after the arguments are known: the libraries take seconds to import
-    from eva_mm.apis import fail_in_one_sentence
+    from eva_mm.apis import user_errors
     from eva_mm.checkpoint.average import average_checkpoints
     from eva_mm.checkpoint.save import check_destination, write_weights
 
-    with fail_in_one_sentence():
+    with user_errors():
         check_destination(args.out)
         averaged = average_checkpoints(args.checkpoints)
         path = write_weights(averaged, args.out, wrapper='state_dict')

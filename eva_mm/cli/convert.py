@@ -11,7 +11,6 @@ WRAPPERS = {OURS: 'state_dict', 'released': 'model', 'timm': '', 'open_clip': ''
 DESCRIPTION = """\
 Convert any published EVA checkpoint, or one of ours, to another layout or size.
 
-    
     eva-mm convert eva_psz14.pt eva_psz14_cls.pth --task classification
     eva-mm convert eva_psz14.pt eva_psz14to16.pt --to released --patch-size 16 --img-size 224
     eva-mm convert work_dirs/ft/published.pth timm.safetensors --to timm
@@ -51,12 +50,12 @@ def open_clip_folder(dst: str) -> Path:
 def run(args: argparse.Namespace) -> None:
     """Run it."""
     # after the arguments are known: the libraries take seconds to import
-    from eva_mm.apis import UserError, fail_in_one_sentence
+    from eva_mm.apis import UserError, user_errors
     from eva_mm.checkpoint import convert_state_dict, export_state_dict, read_checkpoint
     from eva_mm.checkpoint.fit import fit_to_size
     from eva_mm.checkpoint.save import check_destination, write_weights
 
-    with fail_in_one_sentence():
+    with user_errors():
         as_folder = args.to == 'open_clip' and not Path(args.dst).suffix
         if not as_folder:
             check_destination(args.dst)

@@ -27,9 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run it."""
-    from eva_mm.apis import fail_in_one_sentence
+    from eva_mm.apis import user_errors
     from eva_mm.apis.export import export_open_clip
 
-    with fail_in_one_sentence():
+    with user_errors():
         export_open_clip(args.config, args.checkpoint, args.folder, args.layout)
     print(f"{args.folder} is written: open_clip.create_model_from_pretrained('local-dir:{args.folder}')")

@@ -80,11 +80,11 @@ def show_progress(begin: float, before: int, done: int, total: int, images: int)
 def run(args: argparse.Namespace) -> None:
     """Run it."""
     # after the arguments are known: torch takes seconds to import
-    from eva_mm.apis import fail_in_one_sentence
+    from eva_mm.apis import user_errors
     from eva_mm.datasets.merged.build import build_index, table
     from eva_mm.datasets.merged.examine import EvaluationSets, Examiner, check_exclusions
 
-    with fail_in_one_sentence():
+    with user_errors():
         root, sources, index = read_options(args)
         exclude = check_exclusions(args.exclude)
         evaluation = EvaluationSets.read('.', _pairs(args.evaluation, 'evaluation'))

@@ -56,14 +56,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Infer, and exit with the code that the epilog tells."""
-    from eva_mm.apis.errors import UserError, fail_in_one_sentence
+    from eva_mm.apis.errors import UserError, user_errors
     from eva_mm.apis.infer import prepare_inference, run_inference
     from eva_mm.apis.options import InferOptions, parse_cfg_options
 
-    with fail_in_one_sentence():
+    with user_errors():
         values = {**vars(args), 'cfg_options': parse_cfg_options(args.cfg_options), 'pictures': not args.no_pictures}
         del values['no_pictures']
         options = InferOptions(**values)
         prepared = prepare_inference(options)
-    with fail_in_one_sentence(UserError):
+    with user_errors(UserError):
         sys.exit(run_inference(options, *prepared))

@@ -13,10 +13,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print a table."""
-    from eva_mm.apis.errors import fail_in_one_sentence
+    from eva_mm.apis.errors import user_errors
     from eva_mm.apis.model_index import list_models, model_index
 
-    with fail_in_one_sentence():
+    with user_errors():
         names = list_models(args.pattern, args.task)
         rows = [(name, model_index()[name].task, model_index()[name].weights or '-') for name in names]
     widths = [max([len(row[column]) for row in rows] + [0]) for column in (0, 1)]

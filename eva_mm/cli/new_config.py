@@ -45,9 +45,9 @@ def ask(args: argparse.Namespace) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the config and print the reasons."""
-    from eva_mm.apis.errors import fail_in_one_sentence
+    from eva_mm.apis.errors import user_errors
 
-    with fail_in_one_sentence():
+    with user_errors():
         ask(args)
         from eva_mm.apis.planning.new_config import make_config
 

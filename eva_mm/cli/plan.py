@@ -36,11 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print the plan."""
     from eva_mm.apis.config import load_config
-    from eva_mm.apis.errors import fail_in_one_sentence
+    from eva_mm.apis.errors import user_errors
     from eva_mm.apis.options import parse_cfg_options
     from eva_mm.apis.planning.plan import plan_training
 
-    with fail_in_one_sentence():
+    with user_errors():
         plan = plan_training(
             load_config(args.config, cfg_options=parse_cfg_options(args.cfg_options)),
             args.gpus,

@@ -26,10 +26,10 @@ def run(args: argparse.Namespace) -> None:
     # after the arguments are known: the libraries take seconds to import
     from pathlib import Path
 
-    from eva_mm.apis import fail_in_one_sentence
+    from eva_mm.apis import user_errors
     from eva_mm.apis.publish import publish
 
-    with fail_in_one_sentence():
+    with user_errors():
         meta = publish(args.run, args.out, args.dtype, average=not args.train_weights)
         classes = meta['dataset_meta'].get('classes') or []
         size = Path(args.out).stat().st_size / 2**20

@@ -24,11 +24,11 @@ def run(args: argparse.Namespace) -> None:
 
     begin_rank()
     take_local_rank(args)
-    from eva_mm.apis.errors import fail_in_one_sentence
+    from eva_mm.apis.errors import user_errors
     from eva_mm.apis.options import TestOptions, parse_cfg_options
     from eva_mm.apis.test import prepare_test, write_metrics
 
-    with fail_in_one_sentence():
+    with user_errors():
         options = TestOptions(
             config=args.config,
             checkpoint=args.checkpoint,

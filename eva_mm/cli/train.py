@@ -36,11 +36,11 @@ def run(args: argparse.Namespace) -> None:
     begin_training()
     take_local_rank(args)
     from eva_mm.apis.config import check_starting_weights
-    from eva_mm.apis.errors import end_in_one_sentence, fail_in_one_sentence
+    from eva_mm.apis.errors import run_errors, user_errors
     from eva_mm.apis.options import TrainOptions, parse_cfg_options
     from eva_mm.apis.train import prepare_training
 
-    with fail_in_one_sentence():
+    with user_errors():
         options = TrainOptions(
             config=args.config,
             data_root=args.data_root,
@@ -57,5 +57,5 @@ def run(args: argparse.Namespace) -> None:
         )
         runner = prepare_training(options)
         check_starting_weights(runner.cfg)
-    with end_in_one_sentence('go on with --resume from the last checkpoint, which is kept'):
+    with run_errors():
         runner.train()

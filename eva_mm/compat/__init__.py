@@ -15,6 +15,7 @@ deformable attention on the CPU     memory grows with the sampled values   ``mmc
 checkpoints of an mmengine runner   refused by torch 2.6's safe loading    ``mmengine.py``
 ``_base_ = 'eva_mm::...'``          mmengine knows its own packages only   ``mmengine.py``
 ``mmpretrain.models``               recent transformers break its import   ``mmpretrain.py``
+``mmaction.models``                 recent transformers break its import   ``mmaction.py``
 evaluation by ``lvis``              uses ``np.float``                      ``lvis.py``
 ==================================  =====================================  ============================
 """
@@ -22,7 +23,7 @@ evaluation by ``lvis``              uses ``np.float``                      ``lvi
 import sys
 from pathlib import Path
 
-from . import lvis, mmcv, mmengine, mmpretrain
+from . import lvis, mmaction, mmcv, mmengine, mmpretrain
 from .import_hooks import AfterImport, StandIns
 
 __all__ = ['install']
@@ -44,6 +45,7 @@ _after_import = AfterImport(
         'mmengine.config.utils': mmengine.name_eva_mm,
         'mmengine.runner.checkpoint': mmengine.allow_checkpoints,
         'mmpretrain.utils.dependency': mmpretrain.leave_out_multimodal,
+        'mmaction.utils.dependency': mmaction.leave_out_multimodal,
         'lvis.eval': lvis.restore_float,
     }
 )

@@ -1,6 +1,6 @@
-"""One global block of a detector, 80 x 80 tokens and four heads of 88 channels, for tools/analysis_tools/benchmark.py.
+"""One global block of a detector, 80 x 80 tokens and four heads of 88 channels, for projects/benchmarks/benchmark.py.
 
-    python tools/analysis_tools/benchmark.py --config projects/benchmarks/global-block.py --img-size 1280
+    python projects/benchmarks/benchmark.py --config projects/benchmarks/global-block.py --img-size 1280
 
 The heads are as wide as those of EVA-g, four of its sixteen.
 """

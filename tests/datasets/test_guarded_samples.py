@@ -137,7 +137,7 @@ def test_a_defect_of_the_pipeline_is_raised_and_its_sample_named(folder, monkeyp
     assert said == [f"Sample 5 ({folder}/5.jpg): KeyError('gt_bboxes')"]
 
 
-def test_lost_data_end_in_one_sentence(folder):
+def test_lost_data_run_errors(folder):
     data = GuardedSamples(Images(folder / 'elsewhere'))
     with pytest.raises(Fault, match='elsewhere/0.jpg is missing .*None of 20 replacements could be read either'):
         data[0]

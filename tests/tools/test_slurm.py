@@ -93,4 +93,4 @@ def test_a_test_runs_as_a_step(cluster):
         'bash', str(ROOT / 'tools/slurm_test.sh'), 'low', 'nano', 'configs/none.py', 'none.pth',
         GPUS='1', CPUS_PER_TASK='1', GRES='', PYTHON=sys.executable,
     )  # fmt: skip
-    assert "The config 'configs/none.py' does not exist" in printed
+    assert 'Config not found: configs/none.py' in printed

@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import time
-from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from mmengine.registry import (
     init_default_scope,
 )
 
+from eva_mm.apis.options import TrainOptions, parse_cfg_options
 from eva_mm.apis.train import prepare_training
 from eva_mm.process import begin_training
 
@@ -79,12 +79,15 @@ class ForkedTraining:
             world = dict(RANK=rank, LOCAL_RANK=rank, WORLD_SIZE=self.processes, MASTER_PORT=port)
             os.environ.update({name: str(value) for name, value in world.items()}, MASTER_ADDR='127.0.0.1')
         runner = prepare_training(
-            Namespace(
-                config=self.config, work_dir=str(work_dir), cfg_options=self.options, launcher=launcher, seed=0,
-                resume='auto' if resume else None, load_from=None, no_validate=False, amp=False, auto_scale_lr=False,
-                data_root=None,
+            TrainOptions(
+                config=self.config,
+                work_dir=str(work_dir),
+                cfg_options=parse_cfg_options(self.options),
+                launcher=launcher,
+                seed=0,
+                resume='auto' if resume else None,
             )
-        )  # fmt: skip
+        )
         runner.register_hook(LossLog(work_dir / f'losses_{rank}.txt'))
         runner.train()
 

@@ -1,4 +1,4 @@
-"""Plan a training run: python tools/analysis_tools/plan_training.py CONFIG --gpus N --gpu-memory GIB. The same as ``eva-mm plan``."""
+"""Plan a training run; the same as ``eva-mm plan``."""
 
 import sys
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from eva_mm.apis import UserError, fail_in_one_sentence
+from eva_mm.apis import UserError, user_errors
 
 ROOT = Path(__file__).parents[2]
 # config -> what is shown, and its metric
@@ -83,7 +83,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    with fail_in_one_sentence(UserError, OSError, KeyError):
+    with user_errors(UserError, OSError, KeyError):
         if not Path(args.checkpoint).exists():
             raise UserError(f'There is no checkpoint {args.checkpoint}: give the file of an EVA-CLIP.')
         args.out.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eva_mm.apis import fail_in_one_sentence
+from eva_mm.apis import user_errors
 
 if TYPE_CHECKING:
     # the package of data sets takes seconds to import: functions do it, after the arguments are known
@@ -65,7 +65,7 @@ def main() -> None:
     args = parse_args()
     from eva_mm.datasets.k722 import SETS, SPLITS, Kinetics, read_annotations
 
-    with fail_in_one_sentence():
+    with user_errors():
         clips = {
             (name, split): read_annotations(args.csv / f'{name}_{split}.csv', name, split)
             for name in SETS

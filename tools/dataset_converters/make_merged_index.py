@@ -1,4 +1,4 @@
-"""Index a pre-training set: python tools/dataset_converters/make_merged_index.py CONFIG [options]. The same as ``eva-mm index``."""
+"""Index a pre-training set; the same as ``eva-mm index``."""
 
 import sys
 

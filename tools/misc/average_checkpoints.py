@@ -1,4 +1,4 @@
-"""Average checkpoints: python tools/misc/average_checkpoints.py CHECKPOINT... --out FILE. The same as ``eva-mm average``."""
+"""Average the weights of checkpoints; the same as ``eva-mm average``."""
 
 import sys
 

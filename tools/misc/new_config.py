@@ -1,4 +1,4 @@
-"""Write a config for your own data: python tools/misc/new_config.py [options]. The same as ``eva-mm new-config``."""
+"""Write a config for your own data; the same as ``eva-mm new-config``."""
 
 import sys
 

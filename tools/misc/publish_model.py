@@ -1,4 +1,4 @@
-"""One file for inference from a training run: python tools/misc/publish_model.py RUN OUT [options]. The same as ``eva-mm publish``."""
+"""One file for inference from a training run; the same as ``eva-mm publish``."""
 
 import sys
 

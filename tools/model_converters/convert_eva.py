@@ -1,4 +1,4 @@
-"""Convert a checkpoint: python tools/model_converters/convert_eva.py SRC DST [options]. The same as ``eva-mm convert``."""
+"""Convert a checkpoint; the same as ``eva-mm convert``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""python tools/model_converters/export_open_clip.py CONFIG CHECKPOINT FOLDER. The same as ``eva-mm export-open-clip``."""
+"""Write an EVA-CLIP for open_clip; the same as ``eva-mm export-open-clip``."""
 
 import sys
 

@@ -106,6 +106,13 @@ class LiveBytes(TorchDispatchMode):
         self.live[phase] -= size
 
 
+def live_peak(work: Callable[[], object]) -> int:
+    """Most bytes that the tensors made by ``work`` occupy at a time."""
+    with LiveBytes() as mode:
+        work()
+    return mode.peak
+
+
 def _tensors(tree: Any) -> list[Tensor]:
     return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
 

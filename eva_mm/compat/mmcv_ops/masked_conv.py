@@ -32,4 +32,5 @@ def masked_col2im_forward(
     channels: int,
 ) -> None:
     """Write ``col`` (channels, places) into ``im`` (1, channels, height, width)."""
-    im[0, :, mask_h_idx, mask_w_idx] = col
+    # under autocast the product is half and the map fp32
+    im[0, :, mask_h_idx, mask_w_idx] = col.to(im.dtype)

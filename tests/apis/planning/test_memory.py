@@ -1,13 +1,11 @@
 """A step without data against the same step with data, on small trunks."""
 
-from contextlib import nullcontext
-
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from eva_mm.apis.planning.fake import _attend_fused
-from eva_mm.apis.planning.memory import LiveBytes, _run, dtype_of, measure_step
+from eva_mm.apis.planning.memory import _run, dtype_of, live_peak, measure_step
 from eva_mm.models.backbones import EVAMAEViT, EVAPretrainViT, EVAViT, EVAViTDet, EVAViTVideo
 
 ARCH = dict(embed_dims=48, num_layers=4, num_heads=4, feedforward_channels=160)
@@ -171,15 +169,16 @@ def test_what_is_freed_does_not_count():
         three = two * 2
         return two + three
 
-    with LiveBytes() as mode:
-        work()
-    assert mode.peak == 3 * 1000 * NUMBER
+    assert live_peak(work) == 3 * 1000 * NUMBER
 
 
 def test_views_and_results_in_place_are_no_new_memory():
-    with LiveBytes() as mode, nullcontext():
-        torch.ones(1000).view(10, 100).add_(1).t()
-    assert mode.peak == 1000 * NUMBER
+    assert live_peak(lambda: torch.ones(1000).view(10, 100).add_(1).t()) == 1000 * NUMBER
+
+
+def test_gradients_are_memory():
+    weight = torch.zeros(1000, requires_grad=True)
+    assert live_peak(lambda: weight.square().sum().backward()) >= 2 * 1000 * NUMBER
 
 
 def test_an_unknown_precision_is_refused():

@@ -20,3 +20,11 @@ def test_module_and_empty_mask():
     features = torch.randn(1, 2, 5, 5)
     torch.testing.assert_close(layer(features, torch.ones(1, 5, 5)), layer(features))
     assert not layer(features, torch.zeros(1, 5, 5)).any()
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_under_autocast_the_result_is_that_of_fp32_but_for_rounding(dtype):
+    layer, features = MaskedConv2d(4, 3, 3, padding=1), torch.randn(1, 4, 5, 5)
+    with torch.autocast('cpu', dtype):
+        found = layer(features, torch.ones(1, 5, 5))
+    torch.testing.assert_close(found.float(), layer(features, torch.ones(1, 5, 5)), rtol=0.05, atol=0.05)

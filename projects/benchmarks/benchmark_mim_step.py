@@ -1,7 +1,7 @@
 """Speed, arithmetic efficiency and memory of EVA's pre-training step: student, teacher, loss, backward, AdamW.
 
-    python tools/analysis_tools/benchmark_mim_step.py --batch-size 64 --out eva-g_mim_step.json          # a GPU
-    python tools/analysis_tools/benchmark_mim_step.py --device cpu --arch nano --teacher nano --batch-size 2
+    python projects/benchmarks/benchmark_mim_step.py --batch-size 64 --out eva-g_mim_step.json          # a GPU
+    python projects/benchmarks/benchmark_mim_step.py --device cpu --arch nano --teacher nano --batch-size 2
 
 Contenders run in turn in one process: ours, ours with compiled blocks, and timm's EVA as the student of the same head,
 teacher and optimizer. The teacher is CLIP-L's tower with random weights, in the dtype of the step; its features cost

@@ -1,6 +1,6 @@
 """How long it takes until something happens: import, --help, building, loading.
 
-    python tools/analysis_tools/measure_startup.py --out startup.json
+    python projects/benchmarks/measure_startup.py --out startup.json
 
 Seconds are processor time, which other programs on the machine do not lengthen, and the best of several runs. The file
 for loading is written first, so that it lies in the page cache for both reading and loading where it fits.
@@ -14,7 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-TOOLS = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = ('tools', 'projects/benchmarks')
 
 IMPORT = """
 import time, torch
@@ -70,12 +71,12 @@ def run(code: str, repeats: int = 1) -> float:
     return min(float(text.split()[-1]) for text in printed)
 
 
-def seconds_of_help(tool: Path, repeats: int) -> float:
-    """Seconds until ``--help`` of a tool has ended."""
+def seconds_of_help(script: Path, repeats: int) -> float:
+    """Seconds until ``--help`` of a script has ended."""
     best = float('inf')
     for _ in range(repeats):
         start = _seconds_of_children()
-        subprocess.run([sys.executable, tool, '--help'], check=True, capture_output=True)
+        subprocess.run([sys.executable, script, '--help'], check=True, capture_output=True)
         best = min(best, _seconds_of_children() - start)
     return best
 
@@ -85,9 +86,11 @@ def _seconds_of_children() -> float:
     return times.children_user + times.children_system
 
 
-def tools_with_arguments() -> list[Path]:
-    """Every script of ``tools/`` that has a command line."""
-    return sorted(tool for tool in TOOLS.rglob('*.py') if "__name__ == '__main__'" in tool.read_text())
+def scripts_with_arguments() -> list[Path]:
+    """Every script of ``tools/`` and of the benchmarks that has a command line; modules of packages are not called."""
+    files = [file for folder in SCRIPTS for file in (ROOT / folder).rglob('*.py')]
+    files = [file for file in files if not (file.parent / '__init__.py').exists()]
+    return sorted(file for file in files if "__name__ == '__main__'" in file.read_text())
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -98,8 +101,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--out', type=Path, help='json file')
     args = parser.parse_args(argv)
     report = {'import eva_mm after torch': run(IMPORT, args.repeats)}
-    for tool in tools_with_arguments():
-        report[f'{tool.relative_to(TOOLS.parent)} --help'] = seconds_of_help(tool, args.repeats)
+    for script in scripts_with_arguments():
+        report[f'{script.relative_to(ROOT)} --help'] = seconds_of_help(script, args.repeats)
     report[f'build {args.arch} on meta'] = run(META.format(arch=args.arch), args.repeats)
     if not args.no_load:
         with tempfile.TemporaryDirectory() as folder:

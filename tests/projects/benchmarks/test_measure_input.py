@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 pytest.importorskip('mmpretrain')
-FOLDER = Path(__file__).parents[3] / 'tools' / 'analysis_tools'
+FOLDER = Path(__file__).parents[3] / 'projects' / 'benchmarks'
 CONFIGS = Path(__file__).parents[3] / 'configs'
 sys.path.insert(0, str(FOLDER))
 _spec = importlib.util.spec_from_file_location('measure_input', FOLDER / 'measure_input.py')
@@ -81,7 +81,7 @@ def test_made_photographs_are_photographs(tmp_path):
     [
         (['--config', 'no.py'], "The config 'no.py' does not exist"),
         (['--config', str(CONFIGS / 'nano' / 'detection.py')], 'has no RandomResizedCrop'),
-        (['--images', str(FOLDER)], 'There is no image below'),
+        (['--images', str(CONFIGS)], 'There is no image below'),
     ],
 )
 def test_wrong_input_is_told_in_one_sentence(options, message, images, capsys):

@@ -1,8 +1,8 @@
 """Images a second and core of a config's training pipeline against torchvision on Pillow, in one process, in turn.
 
-    python tools/analysis_tools/measure_input.py                                           # pre-training, 224 pixels
-    python tools/analysis_tools/measure_input.py --config configs/classification/eva-g-p14_in21k-pre_in1k-336px.py
-    python tools/analysis_tools/measure_input.py --images data/imagenet/val/n01440764 --out input.json
+    python projects/benchmarks/measure_input.py                                           # pre-training, 224 pixels
+    python projects/benchmarks/measure_input.py --config configs/classification/eva-g-p14_in21k-pre_in1k-336px.py
+    python projects/benchmarks/measure_input.py --images data/imagenet/val/n01440764 --out input.json
 
 Reading (from the page cache), decoding and augmentation on one thread; not the collation of a batch, nor its way from
 a worker. EVA's pipelines end in uint8 and leave the normalisation to the GPU; torchvision's is measured with the usual
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarking.choices import CLOCKS, OURS
 
-from eva_mm.apis import fail_in_one_sentence
+from eva_mm.apis import user_errors
 
 CONFIG = 'configs/pretrain/eva-g-p14_mim-clip-l_merged30m-224px.py'
 
@@ -48,7 +48,7 @@ def show(report: dict) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    with fail_in_one_sentence(), tempfile.TemporaryDirectory() as temporary:
+    with user_errors(), tempfile.TemporaryDirectory() as temporary:
         # after the arguments are known: torch takes seconds to import
         from benchmarking.input_speed import measure
         from benchmarking.machine import describe

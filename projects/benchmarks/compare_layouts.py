@@ -1,6 +1,6 @@
 """Check at full size that EVA of timm, of open_clip and of this package give the same output for the same images.
 
-    python tools/analysis_tools/compare_layouts.py                # eva_giant_patch14_224 and EVA01-g-14, 4 to 5 GB each
+    python projects/benchmarks/compare_layouts.py                # eva_giant_patch14_224 and EVA01-g-14, 4 to 5 GB each
 
 Weights are random everywhere, those of the other library are converted, and both models share them in memory. Prints
 the largest difference relative to the largest output; exits with 1 if it exceeds the tolerance.

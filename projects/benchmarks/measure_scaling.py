@@ -1,7 +1,7 @@
 """Time and peak memory of a backbone against image size, batch and depth, with the exponent of each curve.
 
-    python tools/analysis_tools/measure_scaling.py --arch base --depth 2 --out scaling.json
-    python tools/analysis_tools/measure_scaling.py --arch giant --device cuda --dtype bfloat16 --mode train
+    python projects/benchmarks/measure_scaling.py --arch base --depth 2 --out scaling.json
+    python projects/benchmarks/measure_scaling.py --arch giant --device cuda --dtype bfloat16 --mode train
 
 Each point is a process of its own. Time is the best of several steps, memory the peak beyond the weights. The exponent
 is the slope of a straight line through logarithms, over tokens for the image size: 1 is linear, 2 quadratic.

@@ -1,7 +1,7 @@
 """Run full-size pre-training steps on a CPU through tools/train.py and report their peak memory.
 
-    python tools/analysis_tools/full_size_step.py                  # EVA-g, batch 2, plain fp32
-    python tools/analysis_tools/full_size_step.py --deepspeed      # ZeRO-1 and bf16 as on a GPU
+    python projects/benchmarks/full_size_step.py                  # EVA-g, batch 2, plain fp32
+    python projects/benchmarks/full_size_step.py --deepspeed      # ZeRO-1 and bf16 as on a GPU
 
 The teacher has the real architecture and random weights, the images are noise: neither changes time or memory.
 """

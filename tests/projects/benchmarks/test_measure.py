@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).parents[3] / 'tools' / 'analysis_tools'
+FOLDER = Path(__file__).parents[3] / 'projects' / 'benchmarks'
 sys.path.insert(0, str(FOLDER))
 
 
@@ -75,10 +75,10 @@ def test_mim_step_of_every_contender(tmp_path, capsys):
     assert 'images/s' in capsys.readouterr().out
 
 
-@pytest.mark.parametrize('tool', script('measure_startup').tools_with_arguments(), ids=lambda tool: tool.stem)
-def test_help_of_no_tool_imports_torch(tool):
+@pytest.mark.parametrize('file', script('measure_startup').scripts_with_arguments(), ids=lambda file: file.stem)
+def test_no_help_imports_torch(file):
     """That is what makes --help slow."""
-    run = subprocess.run([sys.executable, '-X', 'importtime', tool, '--help'], capture_output=True, text=True)
+    run = subprocess.run([sys.executable, '-X', 'importtime', file, '--help'], capture_output=True, text=True)
     assert run.returncode == 0 and 'usage' in run.stdout
     assert not any(line.endswith(('| torch', '| mmengine')) for line in run.stderr.splitlines())
 
@@ -86,6 +86,6 @@ def test_help_of_no_tool_imports_torch(tool):
 def test_startup_is_measured_in_fresh_processes():
     startup = script('measure_startup')
     assert 0 < startup.run('print(0.5)') == 0.5
-    names = {tool.name for tool in startup.tools_with_arguments()}
+    names = {file.name for file in startup.scripts_with_arguments()}
     assert {'train.py', 'test.py', 'benchmark.py'} <= names
     assert startup.seconds_of_help(FOLDER / 'measure_startup.py', 1) > 0

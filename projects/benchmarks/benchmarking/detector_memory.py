@@ -4,15 +4,15 @@ import argparse
 import multiprocessing
 import os
 from collections.abc import Callable
-from unittest import mock
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from benchmarking.choices import MODES, Shape
 from benchmarking.contenders import fill
-from benchmarking.live_memory import live_peak
 from benchmarking.memory import peak_of
+from eva_mm.apis.planning.fake import fake_tensors
+from eva_mm.apis.planning.memory import live_peak
 from eva_mm.models.backbones import EVAViTDet
 from eva_mm.models.necks import SimpleFeaturePyramid
 
@@ -45,38 +45,18 @@ def step_of(model: nn.Module, images: torch.Tensor, mode: str) -> Callable[[], N
     return {'forward': forward, 'train': train}[mode]
 
 
-class _FusedKernel(torch.autograd.Function):
-    """What CUDA's memory-efficient attention allocates: the result, log-sum-exp, and the gradients."""
-
-    @staticmethod
-    def forward(ctx, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        out, log_sum_exp = torch.empty_like(v), q.new_empty(q.shape[:-1], dtype=torch.float32)
-        ctx.save_for_backward(q, k, v, out, log_sum_exp)
-        return out
-
-    @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, ...]:
-        q, k, v, out, log_sum_exp = ctx.saved_tensors
-        return torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
-
-
-def _fused(q: Tensor, k: Tensor, v: Tensor, bias: None, dropout_p: float) -> Tensor:
-    return _FusedKernel.apply(q, k, v)
-
-
 def account(shape: Shape, img_size: int, mode: str, dtype: torch.dtype, frozen_stages: int = -1) -> dict:
     """Bytes of weights, of everything else at the peak, and in training of optimizer states."""
     with torch.device('meta'):
         model = trunk_with_pyramid(shape, img_size, frozen_stages).to(dtype)
-        images = torch.empty(1, 3, img_size, img_size, dtype=dtype)
     row = {
         'img_size': img_size,
         'mode': mode,
         'weight_bytes': sum(p.numel() * p.element_size() for p in model.parameters()),
     }
-    # torch's own choice on the meta device is the form with whole matrices
-    with mock.patch('eva_mm.layers.attention.attend_fused', _fused):
-        row['peak_bytes'] = live_peak(step_of(model, images, mode))
+    with fake_tensors():
+        model.to_empty(device='cpu')
+        row['peak_bytes'] = live_peak(step_of(model, torch.empty(1, 3, img_size, img_size, dtype=dtype), mode))
     if mode == 'train':
         trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
         row['optimizer_bytes'] = {name: trained * size for name, size in OPTIMIZERS.items()}

@@ -1,10 +1,10 @@
 """Time and memory of an EVA backbone against what a user would pick instead, in one process, run after run in turn.
 
-    python tools/analysis_tools/benchmark.py                                       # EVA-g, 224 pixels, forward
-    python tools/analysis_tools/benchmark.py --arch large --mode train --batch-size 2
-    python tools/analysis_tools/benchmark.py --arch large --img-size 1024 --window-size 16 --against plain
-    python tools/analysis_tools/benchmark.py --config configs/detection/cascade-mask-rcnn_eva-l-p16_lsj-1024_coco.py
-    python tools/analysis_tools/benchmark.py --device cuda --dtype bfloat16 --batch-size 64 --compiled
+    python projects/benchmarks/benchmark.py                                       # EVA-g, 224 pixels, forward
+    python projects/benchmarks/benchmark.py --arch large --mode train --batch-size 2
+    python projects/benchmarks/benchmark.py --arch large --img-size 1024 --window-size 16 --against plain
+    python projects/benchmarks/benchmark.py --config configs/detection/cascade-mask-rcnn_eva-l-p16_lsj-1024_coco.py
+    python projects/benchmarks/benchmark.py --device cuda --dtype bfloat16 --batch-size 64 --compiled
 
 Printed and written: images/s; the median over rounds of ours / theirs in images/s; floating point operations per
 second, absolute and as a share of what this machine reaches in nothing but the same matrix products; peak memory
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarking.choices import CLOCKS, DTYPES, MODES, OURS, PEERS, Shape
 
-from eva_mm.apis import fail_in_one_sentence
+from eva_mm.apis import user_errors
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.config:
         from benchmarking.config_backbone import shape_of
 
-        with fail_in_one_sentence():
+        with user_errors():
             args.shape = shape_of(args.config, args.depth, args.img_size)
     names = [OURS, *([COMPILED] if args.compiled else []), *args.against]
     report = {'machine': describe(args.device), 'contenders': names}

@@ -1,7 +1,7 @@
 """Memory of EVA's detection trunk with its feature pyramid, counted without running it, and checked where it fits.
 
-    python tools/analysis_tools/measure_detector_memory.py --img-sizes 1024 1280 1536 --out detector_memory.json
-    python tools/analysis_tools/measure_detector_memory.py --check --arch base --depth 4 --img-sizes 512 768 1024
+    python projects/benchmarks/measure_detector_memory.py --img-sizes 1024 1280 1536 --out detector_memory.json
+    python projects/benchmarks/measure_detector_memory.py --check --arch base --depth 4 --img-sizes 512 768 1024
 
 The account lets the real modules run on the meta device in half precision and adds up the tensors that live at a time,
 for inference and for a training step with activation checkpointing (weights' gradients included). Region heads come on

@@ -1,6 +1,6 @@
 """Measure an index of 30 million made-up images: time to open, memory of several processes, speed of random access.
 
-    python tools/analysis_tools/measure_merged_index.py --folder /tmp/merged_index --images 30000000 --processes 8
+    python projects/benchmarks/measure_merged_index.py --folder /tmp/merged_index --images 30000000 --processes 8
 
 Writes an index as large as that of the paper's sources (numbers and lengths of names as theirs, positions made up, no
 images), drops it from the page cache where the system allows it, and opens it in several processes that each look up

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-FOLDER = Path(__file__).parents[3] / 'tools' / 'analysis_tools'
+FOLDER = Path(__file__).parents[3] / 'projects' / 'benchmarks'
 sys.path.insert(0, str(FOLDER))
 _spec = importlib.util.spec_from_file_location('benchmark', FOLDER / 'benchmark.py')
 benchmark = importlib.util.module_from_spec(_spec)

@@ -1,9 +1,6 @@
-"""tools/infer.py: what it writes, what it lists, and its exit codes."""
+"""eva-mm infer: what it writes, what it lists, and its exit codes."""
 
-import importlib.util
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
+from eva_mm.cli import main
+
 ROOT = Path(__file__).parents[2]
-TOOL = ROOT / 'tools' / 'infer.py'
 CONFIG = ROOT / 'configs' / 'nano' / 'classification.py'
 
 
@@ -37,28 +35,16 @@ def world(tmp_path_factory):
 
 
 @pytest.fixture
-def infer(monkeypatch, capsys, tmp_path):
-    """Call the tool; returns its exit code, stdout and stderr."""
-    spec = importlib.util.spec_from_file_location('infer', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+def infer(capsys, tmp_path):
+    """Call the command; returns its exit code, stdout and stderr."""
 
     def call(*arguments):
-        monkeypatch.setattr(sys, 'argv', ['infer.py', *map(str, arguments), '--out', str(tmp_path / 'out')])
-        with pytest.raises(SystemExit) as end:
-            module.main()
-        return end.value.code, *capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main(['infer', *map(str, arguments), '--out', str(tmp_path / 'out')])
+        out, err = capsys.readouterr()
+        return ended.value.code, out, err
 
     return call
-
-
-def test_help_imports_nothing_heavy():
-    done = subprocess.run(
-        [sys.executable, '-X', 'importtime', str(TOOL), '--help'], capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 0
-    assert 'Exit code: 0' in done.stdout and 'http' in done.stdout
-    assert not any(name in done.stderr for name in ('torch', 'mmengine', 'numpy'))
 
 
 def test_a_folder_becomes_pictures_json_and_a_sheet(infer, world, tmp_path):

@@ -1,1 +1,0 @@
-"""What ``benchmark.py`` and the ``measure_*.py`` next to it are made of."""
