@@ -19,12 +19,13 @@ ALLOWED = {
     'models': {'models', 'layers', 'registry', 'checkpoint', *HOSTS},
     'datasets': {'datasets', 'registry', *HOSTS},
     'evaluation': {'evaluation', 'registry', *HOSTS},
-    'engine': {'engine', 'registry', 'process', 'deepspeed'},
+    'engine': {'engine', 'registry', 'process', 'whole_file', 'deepspeed'},
     # its stand-in for a missing module of mmaction registers there
     'compat': {'compat', 'mmaction'},
     'apis': {
-        'apis', 'models', 'datasets', 'evaluation', 'engine', 'checkpoint', 'layers', 'registry', 'process', *HOSTS
-    },
+        'apis', 'models', 'datasets', 'evaluation', 'engine', 'checkpoint', 'layers', 'registry', 'process',
+        'whole_file', *HOSTS,
+    },  # fmt: skip
 }
 FILES = sorted(PACKAGE.rglob('*.py'))
 

@@ -32,14 +32,15 @@ def main() -> None:
 
     begin_rank()
     # after the arguments are known: the hosts take seconds to import
-    from eva_mm.apis import fail_in_one_sentence
+    from eva_mm.apis import end_in_one_sentence, fail_in_one_sentence
     from eva_mm.apis.test import prepare_test, write_metrics
 
     with fail_in_one_sentence():
         runner = prepare_test(args)
-    metrics = runner.test()
-    if args.out:
-        write_metrics(metrics, args.out)
+    with end_in_one_sentence():
+        metrics = runner.test()
+        if args.out:
+            write_metrics(metrics, args.out)
 
 
 if __name__ == '__main__':

@@ -51,7 +51,7 @@ def main() -> None:
     with fail_in_one_sentence():
         runner = prepare_training(args)
         check_starting_weights(runner.cfg)
-    with end_in_one_sentence():
+    with end_in_one_sentence('go on with --resume from the last checkpoint, which is kept'):
         runner.train()
 
 

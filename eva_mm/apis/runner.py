@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 
 from eva_mm.apis.errors import UserError
 from eva_mm.engine.long_run.defaults import add_long_run
+from eva_mm.engine.long_run.full_disk import tolerate_full_disk
 
 # what torchrun sets, and what Slurm calls it
 _SLURM_NAMES = {'RANK': 'SLURM_PROCID', 'WORLD_SIZE': 'SLURM_NTASKS', 'LOCAL_RANK': 'SLURM_LOCALID'}
@@ -63,5 +64,8 @@ def build_runner(cfg: Config) -> Runner:
     _use_slurm_environment(cfg)
     if cfg.get('runner_type') is None:
         _start_cpu_process_group(cfg)
-        return Runner.from_cfg(cfg)
-    return RUNNERS.build(cfg)
+        runner = Runner.from_cfg(cfg)
+    else:
+        runner = RUNNERS.build(cfg)
+    tolerate_full_disk(runner)
+    return runner
