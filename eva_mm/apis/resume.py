@@ -85,8 +85,8 @@ def _check_weights(runner: Runner, path: str) -> None:
     unequal = sorted(name for name in own.keys() & saved.keys() if _shape(saved[name]) != _shape(own[name]))
     if absent or unequal:  # what it has beyond the model is for a hook, or named by mmengine
         raise UserError(
-            f'{path} is of another model: it lacks {len(absent)} of {len(own)} weights and has {len(unequal)} of another '
-            f'shape, for instance {(absent or unequal)[0]}: {_ADVICE}.'
+            f'{path} is of another model: it lacks {len(absent)} of {len(own)} weights and has {len(unequal)} of '
+            f'another shape, for instance {(absent or unequal)[0]}: {_ADVICE}.'
         )
 
 
