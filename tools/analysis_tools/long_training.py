@@ -2,9 +2,9 @@
 
     python tools/analysis_tools/long_training.py --config configs/nano/pretrain.py --iterations 5000
 
-Memory is what the processes hold of their own (USS), files are all open descriptors, both summed over the process that
-trains and its workers. The run is flat if neither has grown from the second tenth of it to the last; else the exit code
-is 1.
+Memory is what the processes have written and share with none, files are all open descriptors, both summed over the
+process that trains and its workers. The run is flat if neither has grown from the second tenth of it to the last; else
+the exit code is 1.
 """
 
 import argparse
@@ -32,9 +32,9 @@ def _processes() -> list[int]:
 
 
 def _own_mib(pid: int) -> float:
-    """Memory of a process that it shares with none, in MiB."""
+    """Memory that a process has written and shares with none, in MiB; of libraries it depends on who else runs."""
     lines = Path(f'/proc/{pid}/smaps_rollup').read_text().splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith('Private_')) / 1024
+    return sum(int(line.split()[1]) for line in lines if line.startswith('Private_Dirty')) / 1024
 
 
 def measure() -> tuple[float, int]:
