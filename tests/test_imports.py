@@ -21,12 +21,12 @@ ALLOWED = {
     'models': {'models', 'layers', 'registry', 'checkpoint', *HOSTS},
     'datasets': {'datasets', 'registry', *HOSTS},
     'evaluation': {'evaluation', 'registry', *HOSTS},
-    'engine': {'engine', 'registry', 'deepspeed'},
+    'engine': {'engine', 'registry', 'process', 'whole_file', 'deepspeed'},
     # its stand-in for a missing module of mmaction registers there
     'compat': {'compat', 'mmaction'},
     'apis': {
         *('apis', 'models', 'datasets', 'evaluation', 'engine', 'checkpoint', 'layers'),
-        *('registry', 'errors', 'tasks', *HOSTS),
+        *('registry', 'errors', 'tasks', 'process', 'whole_file', *HOSTS),
     },
 }
 FILES = sorted(PACKAGE.rglob('*.py'))
@@ -88,7 +88,7 @@ def test_only_compat_repairs_hosts(path):
 @pytest.mark.parametrize('path', sorted((ROOT / 'tools').rglob('*.py')), ids=lambda path: path.name)
 def test_tools_are_thin(path):
     """tools parse arguments around eva_mm; only the comparison of killed runs reads the engine's checkpoints."""
-    allowed = {'apis', 'checkpoint', 'datasets', 'tasks', *HOSTS}
+    allowed = {'apis', 'checkpoint', 'datasets', 'tasks', 'process', *HOSTS}
     if 'analysis_tools' in path.parts:
         allowed |= {'engine', 'deepspeed'}
     assert {target.split('.')[0] for target in _targets(path)} - {''} <= allowed

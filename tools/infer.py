@@ -18,7 +18,8 @@ Its file is looked up in --weights-dir and never downloaded.
 
 Addresses are fetched with http or https alone, up to 512 MiB each, and given up after 30 seconds without an answer.
 
-Exit code: 0 all inputs were read, 1 some were not (they are listed at the end), 2 the call is wrong.
+Exit code: 0 all inputs were read, 1 some were not (they are listed at the end), 2 the call is wrong, 74 the disk is
+full.
 """
 
 
@@ -60,12 +61,12 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     # after the arguments are known: the hosts take seconds to import
-    from eva_mm.apis import UserError, fail_in_one_sentence
+    from eva_mm.apis import end_in_one_sentence, fail_in_one_sentence
     from eva_mm.apis.infer import prepare_inference, run_inference
 
     with fail_in_one_sentence():
         prepared = prepare_inference(args)
-    with fail_in_one_sentence(UserError):
+    with end_in_one_sentence():
         sys.exit(run_inference(args, *prepared))
 
 

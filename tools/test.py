@@ -28,15 +28,19 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    from eva_mm.process import begin_rank
+
+    begin_rank()
     # after the arguments are known: the hosts take seconds to import
-    from eva_mm.apis import fail_in_one_sentence
+    from eva_mm.apis import end_in_one_sentence, fail_in_one_sentence
     from eva_mm.apis.test import prepare_test, write_metrics
 
     with fail_in_one_sentence():
         runner = prepare_test(args)
-    metrics = runner.test()
-    if args.out:
-        write_metrics(metrics, args.out)
+    with end_in_one_sentence():
+        metrics = runner.test()
+        if args.out:
+            write_metrics(metrics, args.out)
 
 
 if __name__ == '__main__':

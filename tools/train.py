@@ -15,7 +15,8 @@ def parse_args() -> argparse.Namespace:
         '--resume',
         nargs='?',
         const='auto',
-        help='go on from the newest checkpoint of the work dir, or from the one given',
+        help='resume from the latest checkpoint of the work dir, or from the one given; without it a work dir '
+        'that holds checkpoints is refused',
     )
     parser.add_argument('--load-from', help='start from the weights of this checkpoint')
     parser.add_argument('--amp', action='store_true', help='mixed precision')
@@ -39,15 +40,19 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    from eva_mm.process import begin_training
+
+    begin_training()
     # after the arguments are known: the hosts take seconds to import
-    from eva_mm.apis import fail_in_one_sentence
+    from eva_mm.apis import end_in_one_sentence, fail_in_one_sentence
     from eva_mm.apis.config import check_starting_weights
     from eva_mm.apis.train import prepare_training
 
     with fail_in_one_sentence():
         runner = prepare_training(args)
         check_starting_weights(runner.cfg)
-    runner.train()
+    with end_in_one_sentence('go on with --resume from the last checkpoint, which is kept'):
+        runner.train()
 
 
 if __name__ == '__main__':

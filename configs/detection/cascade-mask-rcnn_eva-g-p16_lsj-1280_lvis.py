@@ -4,8 +4,8 @@
 
 The release trains with batch 64 in all: batch_size is that of one of 64 GPUs. Published as eva_lvis: box AP 62.2, mask
 AP 55.0 (rare classes 55.1 and 48.3) on val; evaluate with the config named 1536. Every number is of EVA-01/det,
-projects/ViTDet/configs/LVIS/cascade_mask_rcnn_vitdet_eva.py, but for the gradient clipping and the guard of
-_base_/schedule.py; cascade-mask-rcnn_eva-g-p16_lsj-1280_lvis_faithful.py is without them.
+projects/ViTDet/configs/LVIS/cascade_mask_rcnn_vitdet_eva.py, but for the gradient clipping of
+_base_/schedule.py and the guard of losses; cascade-mask-rcnn_eva-g-p16_lsj-1280_lvis_faithful.py is without them.
 """
 
 _base_ = 'cascade-mask-rcnn_eva-g-p16_lsj-1280_coco.py'
@@ -32,7 +32,7 @@ val_evaluator = dict(
 test_evaluator = val_evaluator
 
 optim_wrapper = dict(optimizer=dict(lr=2e-4))
-custom_hooks = [dict(type='eva_mm.LossGuardHook'), dict(type='eva_mm.ClassFrequencyHook')]
+custom_hooks = [dict(type='eva_mm.ClassFrequencyHook')]
 train_cfg = dict(max_iters=75001)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=251),

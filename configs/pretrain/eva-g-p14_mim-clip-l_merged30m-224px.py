@@ -70,6 +70,5 @@ param_scheduler = dict(
     type='eva_mm.EVACosineLR', warmup_epochs=2, eta_min_ratio=1e-2, by_epoch=True, convert_to_iter_based=True)
 train_cfg = dict(max_epochs=150, val_interval=1)
 # about every 20 minutes at the published speed
-default_hooks = dict(checkpoint=dict(by_epoch=False, interval=1000))
-custom_hooks = [*_base_.custom_hooks, dict(type='eva_mm.BrokenImageHook')]
+default_hooks = dict(checkpoint=dict(by_epoch=False, interval=1000, max_keep_ckpts=3))
 val_cfg = dict()

@@ -14,6 +14,7 @@ _MODULES = {
     'UserError': 'eva_mm.apis.errors',
     'build_inferencer': 'eva_mm.apis.inference',
     'build_runner': 'eva_mm.apis.runner',
+    'end_in_one_sentence': 'eva_mm.apis.errors',
     'fail_in_one_sentence': 'eva_mm.apis.errors',
     'get_model': 'eva_mm.apis.model',
     'list_models': 'eva_mm.apis.model_index',

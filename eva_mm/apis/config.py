@@ -93,7 +93,8 @@ def _reject_unknown_keys(cfg: Config, options: dict) -> None:
 # top-level keys that mmengine's runners read and that a config may lack
 _OPTIONAL_KEYS = (
     'auto_scale_lr', 'custom_hooks', 'custom_imports', 'default_hooks', 'env_cfg', 'load_from', 'log_level',
-    'log_processor', 'model_wrapper_cfg', 'randomness', 'resume', 'strategy', 'vis_backends', 'visualizer', 'work_dir',
+    'log_processor', 'long_run', 'model_wrapper_cfg', 'randomness', 'resume', 'strategy', 'vis_backends', 'visualizer',
+    'work_dir',
 )  # fmt: skip
 
 

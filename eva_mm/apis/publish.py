@@ -13,7 +13,7 @@ from eva_mm.apis.plain_config import read_plain_config
 from eva_mm.checkpoint import read_checkpoint
 from eva_mm.checkpoint.convert import unwrap
 from eva_mm.checkpoint.save import check_destination, write_weights
-from eva_mm.engine.deepspeed_checkpoint import EMA_PREFIX, read_weights
+from eva_mm.engine.deepspeed.checkpoint import EMA_PREFIX, read_weights
 
 DTYPES = {'float16': torch.float16, 'bfloat16': torch.bfloat16, 'float32': torch.float32}
 _NOTE = 'last_checkpoint'

@@ -11,6 +11,8 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from eva_mm.apis.errors import UserError
+from eva_mm.engine.long_run.defaults import add_long_run
+from eva_mm.engine.long_run.full_disk import tolerate_full_disk
 
 # what torchrun sets, and what Slurm calls it
 _SLURM_NAMES = {'RANK': 'SLURM_PROCID', 'WORLD_SIZE': 'SLURM_NTASKS', 'LOCAL_RANK': 'SLURM_LOCALID'}
@@ -48,16 +50,22 @@ def _start_cpu_process_group(cfg: Config) -> None:
 def build_runner(cfg: Config) -> Runner:
     """Build mmengine's ``Runner``, or ``FlexibleRunner`` where the config has a ``strategy``.
 
+    The config gets what :func:`~eva_mm.engine.long_run.defaults.add_long_run` adds, whatever host it is of.
+
     Args:
         cfg: A whole config; ``default_scope`` is that of its host.
 
     Returns:
         The runner, ready for ``train()``, ``val()`` or ``test()``.
     """
+    add_long_run(cfg)
     if cfg.get('strategy') is not None:
         cfg.runner_type = 'FlexibleRunner'
     _use_slurm_environment(cfg)
     if cfg.get('runner_type') is None:
         _start_cpu_process_group(cfg)
-        return Runner.from_cfg(cfg)
-    return RUNNERS.build(cfg)
+        runner = Runner.from_cfg(cfg)
+    else:
+        runner = RUNNERS.build(cfg)
+    tolerate_full_disk(runner)
+    return runner

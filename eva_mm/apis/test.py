@@ -14,6 +14,7 @@ from eva_mm.apis.options import parse_cfg_options
 from eva_mm.apis.publish import forget_pretrained
 from eva_mm.apis.runner import build_runner
 from eva_mm.apis.weights import load_weights, refuse_random_parts
+from eva_mm.whole_file import whole_file
 
 
 def _use_tta(cfg: Config) -> None:
@@ -88,7 +89,8 @@ def prepare_test(args: Namespace) -> Runner:
 
 
 def write_metrics(metrics: dict, file: str) -> None:
-    """Write metrics as json, making the folder if need be."""
+    """Write metrics as json, whole or not at all, making the folder if need be."""
     path = Path(file)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(metrics, indent=2, default=float))
+    with whole_file(path) as part:
+        part.write_text(json.dumps(metrics, indent=2, default=float))

@@ -10,12 +10,13 @@ from eva_mm.apis.config import check_data_folders, load_config
 from eva_mm.apis.errors import UserError
 from eva_mm.apis.log_to import log_to
 from eva_mm.apis.options import parse_cfg_options
+from eva_mm.apis.resume import choose_checkpoint
 from eva_mm.apis.runner import build_runner
 from eva_mm.apis.weights import LoadWeightsHook
+from eva_mm.apis.work_dir import claim_work_dir
 from eva_mm.checkpoint import read_checkpoint
-from eva_mm.engine.checkpoint_store import damage
-from eva_mm.engine.roll_back import resume_from
-from eva_mm.engine.run_summary_hook import RunSummaryHook
+from eva_mm.engine.hooks.run_summary_hook import RunSummaryHook
+from eva_mm.engine.long_run.defaults import add_long_run
 
 
 def _use_amp(cfg: Config) -> None:
@@ -66,15 +67,6 @@ def _check_batches(runner: Runner) -> None:
         )
 
 
-def _choose_checkpoint(runner: Runner) -> None:
-    """Resume from the newest checkpoint that is sound, or from the given one if it is."""
-    if runner._load_from is None:
-        runner._load_from = resume_from(runner.work_dir)
-        runner._resume = runner._load_from is not None
-    elif (why := damage(Path(runner._load_from))) is not None:
-        raise UserError(f'--resume names {runner._load_from!r}, which is damaged ({why}): give another checkpoint.')
-
-
 def prepare_training(args: Namespace) -> Runner:
     """The runner that ``tools/train.py`` trains.
 
@@ -104,11 +96,14 @@ def prepare_training(args: Namespace) -> Runner:
     if cfg.get('load_from') and not cfg.get('resume') and cfg.get('strategy') is None:
         start, cfg.load_from = cfg.load_from, None
         read_checkpoint(start)
+    claim_work_dir(cfg)
+    protection = add_long_run(cfg)
     runner = build_runner(cfg)
+    runner.logger.info(protection)
     if start:
         runner.register_hook(LoadWeightsHook(start))
     if cfg.get('resume'):
-        _choose_checkpoint(runner)
+        choose_checkpoint(runner)
     runner.register_hook(RunSummaryHook())
     # built here, so that a wrong key of train_cfg or of a data set is found as wrong input and not as a defect
     _check_batches(runner)

@@ -13,6 +13,7 @@ deformable attention on the CPU     memory grows with the sampled values   ``mmc
 ``pkg_resources``                   removed from setuptools 82             ``stand_ins/pkg_resources.py``
 ``distutils``                       removed from Python 3.12               ``stand_ins/distutils``
 checkpoints of an mmengine runner   refused by torch 2.6's safe loading    ``mmengine.py``
+files that mmengine writes          left empty by a full disk              ``mmengine.py``
 ``_base_ = 'eva_mm::...'``          mmengine knows its own packages only   ``mmengine.py``
 ``mmpretrain.models``               recent transformers break its import   ``mmpretrain.py``
 ``mmaction.models``                 recent transformers break its import   ``mmaction.py``
@@ -43,6 +44,7 @@ _after_import = AfterImport(
     {
         'mmcv.ops.multi_scale_deform_attn': mmcv.bound_attention_memory,
         'mmengine.config.utils': mmengine.name_eva_mm,
+        'mmengine.fileio.backends.local_backend': mmengine.remove_half_files,
         'mmengine.runner.checkpoint': mmengine.allow_checkpoints,
         'mmpretrain.utils.dependency': mmpretrain.leave_out_multimodal,
         'mmaction.utils.dependency': mmaction.leave_out_multimodal,

@@ -1,9 +1,13 @@
 """mmengine: reading its own checkpoints, and finding this package's configs."""
 
+import errno
+import os
+from collections.abc import Callable
+from functools import wraps
 from types import ModuleType
 from typing import Any
 
-__all__ = ['allow_checkpoints', 'name_eva_mm']
+__all__ = ['allow_checkpoints', 'name_eva_mm', 'remove_half_files']
 
 
 def name_eva_mm(config_utils: ModuleType) -> None:
@@ -13,6 +17,32 @@ def name_eva_mm(config_utils: ModuleType) -> None:
     Gone when ``mmengine.config.utils.MODULE2PACKAGE`` has the entry, or no longer exists.
     """
     config_utils.MODULE2PACKAGE.setdefault('eva_mm', 'eva_mm')
+
+
+def remove_half_files(local_backend: ModuleType) -> None:
+    """Let nothing empty or cut be left where a picture or a result could not be written.
+
+    Defect: ``LocalBackend.put`` and ``put_text`` of mmengine 0.10.7 (all versions so far), through which the hosts
+    write pictures, predictions and annotations, leave an empty or cut file behind on a full disk.
+    Gone when a ``put`` of more bytes than RLIMIT_FSIZE allows leaves no file.
+    """
+    for name in ('put', 'put_text'):
+        method = getattr(local_backend.LocalBackend, name)
+        if not hasattr(method, '__wrapped__'):
+            setattr(local_backend.LocalBackend, name, _removing(method))
+
+
+def _removing(write: Callable[..., None]) -> Callable[..., None]:
+    @wraps(write)
+    def write_or_remove(self: Any, obj: Any, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            write(self, obj, filepath, *args, **kwargs)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and os.path.isfile(filepath):
+                os.remove(filepath)
+            raise
+
+    return write_or_remove
 
 
 def allow_checkpoints(_: ModuleType | None = None) -> None:

@@ -16,7 +16,8 @@ from eva_mm.apis.errors import UserError
 from eva_mm.apis.inference.classes import evaluated_dataset
 from eva_mm.apis.inference.fetch import fetched
 from eva_mm.apis.inference.sources import Input, VideoFrame
-from eva_mm.datasets.video.reader import UnreadableVideoError, open_video
+from eva_mm.datasets.faults import Fault
+from eva_mm.datasets.video.reader import open_video
 
 # what transforms and decoders raise for pixels that they cannot use
 READ_ERRORS = (OSError, ValueError, AssertionError, SyntaxError, cv2.error, Image.DecompressionBombError)
@@ -95,7 +96,7 @@ class Pipeline:
         try:
             with fetched(item.source) if isinstance(item.source, str) else nullcontext(item.source) as source:
                 return self._video(source) if self.media == 'video' else self._image(source)
-        except UnreadableVideoError as error:
+        except Fault as error:
             raise ValueError(str(error)) from error
         except READ_ERRORS as error:
             reason = ' '.join(str(error).split())[:160].rstrip('.') or type(error).__name__

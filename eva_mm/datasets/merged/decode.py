@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from eva_mm.datasets.merged.faults import BrokenImageError
+from eva_mm.datasets.faults import Fault
 from eva_mm.datasets.pillow_bgr import to_pixels
 
 # raster formats that Pillow decodes itself; others, such as EPS, would start programs
@@ -113,12 +113,12 @@ def decode(
         exif: ``'ignore'`` the orientation of the camera, as released, or ``'apply'`` it.
 
     Raises:
-        BrokenImageError: It is empty, too large, or cannot be decoded.
+        Fault: It is empty, too large, or cannot be decoded.
     """
     if not content:
-        raise BrokenImageError(f'{name} is empty (0 bytes): replace it.', 'empty')
+        raise Fault(f'{name} is empty (0 bytes): replace it.', 'empty')
     if len(content) > limits.max_bytes:
-        raise BrokenImageError(
+        raise Fault(
             f'{name} has {len(content)} bytes, more than max_bytes={limits.max_bytes}: replace it.', 'too large'
         )
     try:
@@ -136,4 +136,4 @@ def decode(
         detail = ' '.join(str(error).split())[:120]
         if isinstance(error, UnidentifiedImageError):
             detail = 'no known image format'
-        raise BrokenImageError(f'{name} cannot be decoded ({detail}): replace it.', _classify(error)) from error
+        raise Fault(f'{name} cannot be decoded ({detail}): replace it.', _classify(error)) from error

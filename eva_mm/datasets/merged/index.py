@@ -180,7 +180,7 @@ def read_place(root: str, place: Place, files: Files) -> bytes:
     """The encoded image.
 
     Raises:
-        BrokenImageError: See :class:`Files`.
+        Fault: See :class:`Files`.
     """
     path = os.path.join(root, place.path)
     if place.kind == FOLDER:

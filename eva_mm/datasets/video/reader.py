@@ -8,22 +8,13 @@ from typing import Protocol
 
 import numpy as np
 
+from eva_mm.datasets.faults import Fault
+
 BACKENDS = ('decord', 'av')
 PACKAGES = {'decord': 'decord', 'av': 'PyAV (pip install av)'}
 
-# why a video is not read
-REASONS = ('missing', 'empty', 'no video stream', 'broken', 'too short')
-
 # containers often announce a few frames more than they hold; beyond this share the file is cut off
 ANNOUNCED_TOO_MUCH = 0.1
-
-
-class UnreadableVideoError(ValueError):
-    """A video that cannot be used; ``reason`` is one of :data:`REASONS`."""
-
-    def __init__(self, message: str, reason: str = 'broken') -> None:
-        super().__init__(message)
-        self.reason = reason
 
 
 class VideoReader(Protocol):
@@ -35,13 +26,13 @@ class VideoReader(Protocol):
         """RGB frames, (H, W, 3) uint8, one for each index; they may repeat and need not be sorted."""
 
 
-def _broken(path: str, detail: object) -> UnreadableVideoError:
+def _broken(path: str, detail: object) -> Fault:
     detail = ' '.join(str(detail).split())[:120]
-    return UnreadableVideoError(f'{path} cannot be decoded ({detail}): replace the file.', 'broken')
+    return Fault(f'{path} cannot be decoded ({detail}): replace the file.')
 
 
-def _no_video(path: str) -> UnreadableVideoError:
-    return UnreadableVideoError(f'{path} has no video stream, only sound: replace the file.', 'no video stream')
+def _no_video(path: str) -> Fault:
+    return Fault(f'{path} has no video stream, only sound: replace the file.', 'no video stream')
 
 
 class PyAVReader:
@@ -78,7 +69,7 @@ class PyAVReader:
         """As :meth:`VideoReader.read`.
 
         Raises:
-            UnreadableVideoError: A frame cannot be decoded, or the file is cut off.
+            Fault: A frame cannot be decoded, or the file is cut off.
         """
         wanted, frames, last = set(indices), {}, -1
         try:
@@ -120,7 +111,7 @@ class DecordReader:
         """As :meth:`VideoReader.read`.
 
         Raises:
-            UnreadableVideoError: A frame cannot be decoded.
+            Fault: A frame cannot be decoded.
         """
         try:
             return list(self.video.get_batch(list(indices)).asnumpy())
@@ -156,12 +147,12 @@ def open_video(path: str | os.PathLike, backend: str = 'auto', num_threads: int 
         num_threads: Threads that decode it.
 
     Raises:
-        UnreadableVideoError: It is missing, empty, has no video stream or cannot be decoded.
+        Fault: It is missing, empty, has no video stream or cannot be decoded.
         ImportError: The backend is not installed.
     """
     path = Path(path)
     if not path.is_file():
-        raise UnreadableVideoError(f'There is no video {path}: get it, or take it off the list.', 'missing')
+        raise Fault(f'There is no video {path}: get it, or take it off the list.', 'missing')
     if not path.stat().st_size:
-        raise UnreadableVideoError(f'{path} is empty (0 bytes): replace the file.', 'empty')
+        raise Fault(f'{path} is empty (0 bytes): replace the file.', 'empty')
     return READERS[choose_backend(backend)](str(path), num_threads)

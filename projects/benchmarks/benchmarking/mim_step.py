@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from benchmarking.choices import Shape
 from benchmarking.contenders import fill, timm_backbone
-from eva_mm.engine.compile_blocks_hook import compile_blocks
+from eva_mm.engine.hooks.compile_blocks_hook import compile_blocks
 from eva_mm.models.backbones import EVAPretrainViT
 from eva_mm.models.backbones.arch_zoo import resolve_arch
 from eva_mm.models.selfsup import CLIPTeacher

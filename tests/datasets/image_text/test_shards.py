@@ -5,6 +5,7 @@ import pytest
 from mmengine.dataset import pseudo_collate
 from torch.utils.data import DataLoader
 
+from eva_mm.datasets.faults import Fault
 from eva_mm.datasets.image_text.shards import ImageTextShards
 from eva_mm.registry import TRANSFORMS
 
@@ -104,9 +105,20 @@ def test_random_numbers_belong_to_the_sample(shards):
 
 def test_unreadable_samples_are_counted_and_skipped(shards):
     folder = shards(6, 6, broken=(1, 7, 8))
-    samples = list(islice(_build(folder), 18))
+    data = _build(folder)
+    data.faults.start_journal(folder / 'journal')
+    samples = list(islice(data, 18))
     assert {'001', '007', '008'}.isdisjoint(_keys(samples))
     assert samples[-1]['data_samples'].place[-2:] == (18, 6)
+    counts = dict(zip(data.faults.columns, data.faults.counts()[0].tolist()))
+    assert (counts['samples'], counts['replaced'], counts['undecodable']) == (24, 6, 6)
+    # two epochs, and each is listed once
+    assert sorted(entry['name'] for entry in data.faults.new_entries()) == ['001', '007', '008']
+
+
+def test_a_stream_can_refuse_instead(shards):
+    with pytest.raises(Fault, match="image of sample '001' cannot be decoded"):
+        list(islice(_build(shards(6, 6, broken=(1,)), policy='refuse'), 12))
 
 
 def test_the_rest_of_a_broken_shard_is_skipped(shards):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from eva_mm.datasets.video import reader
-from eva_mm.datasets.video.reader import UnreadableVideoError, choose_backend, open_video
+from eva_mm.datasets.video.reader import Fault, choose_backend, open_video
 
 from .conftest import brightness, cut_in_half, write_video
 
@@ -50,11 +50,11 @@ def test_frames_come_by_their_number_from_every_container(tmp_path, suffix):
     assert frames[0].shape == (32, 48, 3) and frames[0].dtype == np.uint8
 
 
-@pytest.mark.parametrize('reason', ['broken', 'empty', 'no video stream', 'missing'])
+@pytest.mark.parametrize('reason', ['undecodable', 'empty', 'no video stream', 'missing'])
 def test_damage_is_named(damaged, reason):
-    with pytest.raises(UnreadableVideoError, match=damaged[reason].name) as caught:
+    with pytest.raises(Fault, match=damaged[reason].name) as caught:
         open_video(damaged[reason], 'av')
-    assert caught.value.reason == reason
+    assert caught.value.kind == reason
 
 
 def test_a_file_that_is_cut_off_behind_its_header_is_broken(tmp_path):
@@ -63,9 +63,9 @@ def test_a_file_that_is_cut_off_behind_its_header_is_broken(tmp_path):
     cut_in_half(path)
     video = open_video(path, 'av')
     assert len(video) == 60
-    with pytest.raises(UnreadableVideoError, match=r'it holds \d+ of 60 frames') as caught:
+    with pytest.raises(Fault, match=r'it holds \d+ of 60 frames') as caught:
         video.read([0, 59])
-    assert caught.value.reason == 'broken'
+    assert caught.value.kind == 'undecodable'
 
 
 def test_a_few_announced_frames_that_are_absent_repeat_the_last(tmp_path):
@@ -81,11 +81,11 @@ def test_decord_is_preferred_and_its_errors_are_named(decord, tmp_path):
         (tmp_path / f'{name}.mp4').write_text('x')
     video = open_video(tmp_path / 'video.mp4')
     assert len(video) == 20 and brightness(video.read([3, 0])) == [3, 0]
-    for name, reason in (('sound', 'no video stream'), ('cut', 'broken')):
-        with pytest.raises(UnreadableVideoError) as caught:
+    for name, reason in (('sound', 'no video stream'), ('cut', 'undecodable')):
+        with pytest.raises(Fault) as caught:
             open_video(tmp_path / f'{name}.mp4')
-        assert caught.value.reason == reason
-    with pytest.raises(UnreadableVideoError, match='av_read_frame failed'):
+        assert caught.value.kind == reason
+    with pytest.raises(Fault, match='av_read_frame failed'):
         video.read([19])
 
 
