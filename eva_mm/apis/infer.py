@@ -11,6 +11,7 @@ from eva_mm.apis.errors import UserError
 from eva_mm.apis.inference import Inferencer, Input, ResultWriter, build_inferencer, check_inputs, find_inputs
 from eva_mm.apis.model import CHECKPOINT_SUFFIXES
 from eva_mm.apis.options import parse_cfg_options
+from eva_mm.safe_io.printed import printable
 
 # option of the command line -> option of an inferencer
 _OPTIONS = ('topk', 'score_thr', 'text_labels', 'templates', 'zoom')
@@ -68,5 +69,5 @@ def run_inference(args: Namespace, inferencer: Inferencer, inputs: list[Input], 
     unread = sum(result.error is not None for result in writer.results)
     print(f'{len(inputs) - unread} of {len(inputs)} inputs: {writer.folder}')
     for sentence in writer.errors:
-        print(f'unreadable: {sentence}', file=sys.stderr)
+        print(f'unreadable: {printable(sentence)}', file=sys.stderr)
     return 1 if unread else 0

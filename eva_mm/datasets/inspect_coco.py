@@ -1,12 +1,14 @@
 """Reading an annotation file in COCO's format before anything is trained on it."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, UnidentifiedImageError
+from eva_mm.safe_io.coco import MAX_COORDINATE, box_problem, segmentation_problem
+from eva_mm.safe_io.files import exists_regular, read_json
+from eva_mm.safe_io.images import ImageSizeError, check_size, opened_image
+from eva_mm.safe_io.printed import printable
 
 PARTS = ('images', 'annotations', 'categories')
 ANNOTATION_FILES = (
@@ -63,12 +65,10 @@ class CocoSplit:
 
 
 def _read(ann_file: Path) -> dict[str, list[dict]]:
-    if not ann_file.is_file():
-        raise FileNotFoundError(f'There is no annotation file {ann_file}: give one in the format of COCO.')
     try:
-        content = json.loads(ann_file.read_text())
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f'{ann_file} is no JSON file ({error}): give one in the format of COCO.') from error
+        content = read_json(ann_file)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f'There is no annotation file {ann_file}: give one in the format of COCO.') from error
     if not isinstance(content, dict):
         raise ValueError(f'{ann_file} holds a {type(content).__name__}, expected a dict with {", ".join(PARTS)}.')
     for part in PARTS:
@@ -97,18 +97,16 @@ def _classes(ann_file: Path, categories: Sequence[Mapping[str, Any]]) -> tuple[s
 
 
 def _is_file(folder: Path, name: Any) -> bool:
-    try:
-        return isinstance(name, str) and (folder / name).is_file()
-    except OSError:  # a name that no file can have
-        return False
+    return isinstance(name, str) and exists_regular(folder / name)
 
 
 def _check_size(ann_file: Path, image: Mapping[str, Any], file: Path) -> None:
     try:
-        with Image.open(file) as opened:
+        with opened_image(file) as opened:
             # hosts turn a photograph upright, and so do most tools that annotate
             upright = opened.size[::-1] if opened.getexif().get(ORIENTATION_TAG, 1) > 4 else opened.size
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
+    # what Pillow's readers raise for damaged headers differs from format to format
+    except Exception as error:
         raise ValueError(f'{file}, image {image["id"]} of {ann_file}, cannot be read ({error}): replace it.') from error
     if upright != (image['width'], image['height']):
         raise ValueError(
@@ -121,10 +119,15 @@ def _check_images(ann_file: Path, images: Sequence[Mapping[str, Any]], folder: P
     for image in images:
         sides = [image.get(side) for side in ('height', 'width')]
         name = image.get('file_name')
-        if not (name and isinstance(name, str)) or not all(isinstance(side, int) and side > 0 for side in sides):
+        if not (name and isinstance(name, str)) or not all(type(side) is int and side > 0 for side in sides):
             raise ValueError(
-                f'{ann_file}: image {image["id"]} needs a file_name, a height and a width in pixels; it has {image}.'
+                f'{ann_file}: image {image["id"]} needs a file_name, a height and a width in pixels; it has '
+                f'{printable(str(image))}.'
             )
+        try:
+            check_size(image['width'], image['height'])
+        except ImageSizeError as error:
+            raise ValueError(f'{ann_file}: image {image["id"]} has {error}.') from error
     if folder is None:
         return
     missing = [image for image in images if not _is_file(folder, image['file_name'])]
@@ -138,25 +141,8 @@ def _check_images(ann_file: Path, images: Sequence[Mapping[str, Any]], folder: P
         _check_size(ann_file, image, folder / image['file_name'])
 
 
-def _is_number(value: Any) -> bool:
-    # a whole number of hundreds of digits is finite, and no float
-    return isinstance(value, int | float) and abs(value) < 1e300
-
-
-def _segmentation_problem(segmentation: Any, size: tuple[int, int]) -> str:
-    """Why a segmentation of an image of this height and width cannot be read; empty if it can."""
-    if isinstance(segmentation, dict):
-        if not {'counts', 'size'} <= set(segmentation):
-            return 'is a run-length code without counts or size'
-        if segmentation['size'] != list(size):
-            return f'is a run-length code of the size {segmentation["size"]}, and its image has {list(size)}'
-        return ''
-    if not isinstance(segmentation, list):
-        return f'is a {type(segmentation).__name__}, expected polygons or a run-length code'
-    for polygon in segmentation:
-        if not isinstance(polygon, list) or len(polygon) % 2 or not all(map(_is_number, polygon)):
-            return 'has a polygon that is no list of x, y, x, y, ...'
-    return ''
+def _is_area(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= abs(value) <= MAX_COORDINATE**2
 
 
 def _inspect_object(summary: CocoSummary, annotation: Mapping[str, Any], sizes: Mapping, categories: set) -> None:
@@ -166,13 +152,13 @@ def _inspect_object(summary: CocoSummary, annotation: Mapping[str, Any], sizes: 
     if not isinstance(annotation.get('category_id'), int) or annotation['category_id'] not in categories:
         raise ValueError(f'{where} is of category {annotation.get("category_id")}, which is not in "categories".')
     box = annotation.get('bbox')
-    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)):
-        raise ValueError(f'{where} has the bbox {box}, expected [x, y, width, height] in pixels.')
-    if not _is_number(annotation.get('area', 0)):
-        raise ValueError(f'{where} has the area {annotation["area"]!r}, expected a number of pixels.')
+    if problem := box_problem(box):
+        raise ValueError(f'{where} {problem}.')
+    if not _is_area(annotation.get('area', 0)):
+        raise ValueError(f'{where} has the area {str(annotation["area"])[:80]}, expected a number of pixels.')
     segmentation = annotation.get('segmentation')
     height, width = sizes[annotation['image_id']]
-    if segmentation and (problem := _segmentation_problem(segmentation, (height, width))):
+    if segmentation and (problem := segmentation_problem(segmentation, (height, width))):
         raise ValueError(f'{where}: its segmentation {problem}.')
     x, y, w, h = box
     if annotation.get('iscrowd'):

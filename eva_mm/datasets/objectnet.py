@@ -1,11 +1,11 @@
 """ObjectNet with its own class names, for classifiers made of words."""
 
-import json
 from pathlib import Path
 
 from mmengine.dataset import BaseDataset
 
 from eva_mm.registry import DATASETS
+from eva_mm.safe_io.files import read_json
 
 NAMES = 'folder_to_objectnet_label.json'
 SHARED = 'objectnet_to_imagenet_1k.json'
@@ -31,8 +31,8 @@ class ObjectNet(BaseDataset):
         for name in (NAMES, SHARED):
             if not (root / 'mappings' / name).is_file():
                 raise FileNotFoundError(f'{root} has no mappings/{name}: unpack objectnet-1.0 there.')
-        names = json.loads((root / 'mappings' / NAMES).read_text())
-        classes = sorted(json.loads((root / 'mappings' / SHARED).read_text()))
+        names = read_json(root / 'mappings' / NAMES)
+        classes = sorted(read_json(root / 'mappings' / SHARED))
         self._metainfo['classes'] = tuple(classes)
         return [
             dict(img_path=str(path), gt_label=classes.index(names[folder.name]))

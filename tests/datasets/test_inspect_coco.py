@@ -110,7 +110,7 @@ def test_missing_files(write, tmp_path):
     with pytest.raises(FileNotFoundError, match='There is no annotation file'):
         inspect_coco(tmp_path / 'none.json')
     (tmp_path / 'text.json').write_text('hello')
-    with pytest.raises(ValueError, match='text.json is no JSON file'):
+    with pytest.raises(ValueError, match='text.json, line 1: not JSON'):
         inspect_coco(tmp_path / 'text.json')
 
 

@@ -113,7 +113,7 @@ def test_contradictions_are_refused(root):
     with pytest.raises(ValueError, match="the colour of 'road' is '1 2'"):
         inspect_segmentation(root)
     (root / 'classes.txt').write_bytes('stra\xdfe\n'.encode('latin-1'))
-    with pytest.raises(ValueError, match='classes.txt is not text in UTF-8 .*: save it as UTF-8'):
+    with pytest.raises(ValueError, match='classes.txt, line 1: not UTF-8 text; save the file as UTF-8'):
         inspect_segmentation(root)
     (root / 'classes.txt').write_text('road\nroad\n')
     with pytest.raises(ValueError, match='lists 2 names, 1 different'):

@@ -1,6 +1,5 @@
 """Endless, shuffled, resumable streams of image-text pairs, split over ranks and workers."""
 
-import io
 import logging
 import random
 from abc import abstractmethod
@@ -13,16 +12,17 @@ import numpy as np
 from mmengine.dataset import Compose
 from mmengine.dist import get_dist_info
 from mmengine.logging import print_log
-from PIL import Image
 from torch.utils.data import IterableDataset, get_worker_info
 
 from eva_mm.datasets.image_text.places import Place, Reader, deal_out
 from eva_mm.datasets.pillow_bgr import to_pixels
+from eva_mm.safe_io.images import opened_image
+from eva_mm.safe_io.printed import printable
 
 
 def decode_image(content: bytes) -> np.ndarray:
     """An encoded image as BGR, uint8, (H, W, 3), as OpenMMLab's transforms expect."""
-    with Image.open(io.BytesIO(content)) as image:
+    with opened_image(content) as image:
         return to_pixels(image.convert('RGB'))
 
 
@@ -32,7 +32,8 @@ def unpack(raw: dict) -> dict | None:
         image, text = decode_image(raw['image']), raw['text']
     # what broken files raise differs from format to format
     except Exception as error:
-        print_log(f'Sample {raw.get("key")!r} is skipped: {error!r}.', logger='current', level=logging.WARNING)
+        sentence = f'Sample {printable(str(raw.get("key")))!r} is skipped: {printable(repr(error))}.'
+        print_log(sentence, logger='current', level=logging.WARNING)
         return None
     return dict(img=image, text=text, key=raw['key'], img_shape=image.shape[:2], ori_shape=image.shape[:2])
 

@@ -1,7 +1,6 @@
 """What can be wrong with an image, what is done about it, and who counts it."""
 
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -130,8 +129,3 @@ class FaultLog:
             self._read[path] = self._read.get(path, 0) + len(whole)
             entries += [json.loads(line) for line in whole.splitlines()]
         return entries
-
-
-def shown(path: str) -> str:
-    """A name that may hold bytes that are no UTF-8, for people."""
-    return os.fsencode(path).decode(errors='replace')

@@ -54,7 +54,8 @@ def test_links_to_folders_are_not_followed_and_links_to_files_are(tmp_path, make
     os.mkfifo(tmp_path / 'set' / 'd.jpg')
     (container,) = find_containers(str(tmp_path), {'some': 'set'})
     found = scan(str(tmp_path), container)
-    assert len(found.images) == 1 and found.skipped == {'no regular file': 2}
+    assert len(found.images) == 1 and found.skipped == {'no regular file': 2, 'link to a folder': 1}
+    assert found.examples == {'no regular file': 'c.jpg', 'link to a folder': 'loop'}
 
 
 def _tar(path, members):

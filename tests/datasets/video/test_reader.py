@@ -78,7 +78,7 @@ def test_a_few_announced_frames_that_are_absent_repeat_the_last(tmp_path):
 def test_decord_is_preferred_and_its_errors_are_named(decord, tmp_path):
     assert choose_backend() == 'decord' and choose_backend('av') == 'av'
     for name in ('video', 'sound', 'cut'):
-        (tmp_path / f'{name}.mp4').write_text('x')
+        (tmp_path / f'{name}.mp4').write_bytes(b'\0\0\0\x18ftypmp42')
     video = open_video(tmp_path / 'video.mp4')
     assert len(video) == 20 and brightness(video.read([3, 0])) == [3, 0]
     for name, reason in (('sound', 'no video stream'), ('cut', 'broken')):
