@@ -8,10 +8,10 @@ from mmengine.config import Config, ConfigDict
 from mmengine.hooks import PrepareTTAHook
 from mmengine.runner import Runner
 
+from eva_mm.apis.carried_config import forget_sources
 from eva_mm.apis.config import check_data_folders, load_config
 from eva_mm.apis.errors import UserError
 from eva_mm.apis.options import parse_cfg_options
-from eva_mm.apis.publish import forget_pretrained
 from eva_mm.apis.runner import build_runner
 from eva_mm.apis.weights import load_weights, refuse_random_parts
 
@@ -78,7 +78,7 @@ def prepare_test(args: Namespace) -> Runner:
         return build_runner(cfg)
     cfg.strategy = cfg.load_from = None
     # what a checkpoint of the whole model overwrites anyway need not exist
-    forget_pretrained(cfg.model)
+    forget_sources(cfg.model)
     runner = build_runner(cfg)
     if args.tta:
         runner.register_hook(PrepareTTAHook(cfg.tta_model))

@@ -12,7 +12,7 @@ from eva_mm.apis.log_to import log_to
 from eva_mm.apis.options import parse_cfg_options
 from eva_mm.apis.runner import build_runner
 from eva_mm.apis.weights import LoadWeightsHook
-from eva_mm.checkpoint import read_checkpoint
+from eva_mm.checkpoint import Checkpoint
 from eva_mm.engine.checkpoint_store import damage
 from eva_mm.engine.roll_back import resume_from
 from eva_mm.engine.run_summary_hook import RunSummaryHook
@@ -102,8 +102,7 @@ def prepare_training(args: Namespace) -> Runner:
     check_data_folders(cfg, ('train_dataloader', 'val_dataloader'))
     start = None
     if cfg.get('load_from') and not cfg.get('resume') and cfg.get('strategy') is None:
-        start, cfg.load_from = cfg.load_from, None
-        read_checkpoint(start)
+        start, cfg.load_from = Checkpoint.open(cfg.load_from), None
     runner = build_runner(cfg)
     if start:
         runner.register_hook(LoadWeightsHook(start))

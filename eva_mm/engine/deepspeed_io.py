@@ -65,6 +65,8 @@ class DeepSpeedIO(DeepSpeedStrategy):
             )
         check_directory(filename)
         checkpoint = self._resume_directory(filename, **kwargs)
+        # text of a config that a resuming runner would run
+        checkpoint.get('meta', {}).pop('config', None)
         average = read_ema(filename)
         if average is not None:
             named = {EMA_PREFIX + name: value for name, value in average.items()}

@@ -2,17 +2,19 @@
 
 _LFS = b'version https://git-lfs'
 _ARCHIVES = {
-    b'\x1f\x8b': 'a gzip archive; unpack it',
-    b'BZh': 'a bzip2 archive; unpack it',
-    b'\xfd7zXZ': 'an xz archive; unpack it',
-    b'7z\xbc\xaf': 'a 7z archive; unpack it',
-    b'Rar!': 'a rar archive; unpack it',
+    b'\x1f\x8b': 'a gzip archive; unpack it and pass the file of the weights',
+    b'BZh': 'a bzip2 archive; unpack it and pass the file of the weights',
+    b'\xfd7zXZ': 'an xz archive; unpack it and pass the file of the weights',
+    b'7z\xbc\xaf': 'a 7z archive; unpack it and pass the file of the weights',
+    b'Rar!': 'a rar archive; unpack it and pass the file of the weights',
     b'\x89HDF': 'an HDF5 file of another framework; convert it',
-    b'%PDF': 'a PDF document',
-    b'\x89PNG': 'an image',
-    b'\xff\xd8\xff': 'an image',
+    b'%PDF': 'a PDF document, not a checkpoint; pass the file of the weights',
+    b'\x89PNG': 'an image, not a checkpoint; pass the file of the weights',
+    b'\xff\xd8\xff': 'an image, not a checkpoint; pass the file of the weights',
 }
 HEAD = 2048
+# how torch.save began a file before it wrote zip archives
+_LEGACY = b'\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.'
 
 
 def foreign_kind(head: bytes) -> str:
@@ -39,6 +41,11 @@ def foreign_kind(head: bytes) -> str:
             return kind
     is_text = not any(byte < 9 or 13 < byte < 32 or byte == 127 for byte in head)
     return 'a text, not a checkpoint; pass the file of the weights' if is_text and len(head) > 3 else ''
+
+
+def is_plain_pickle(head: bytes) -> bool:
+    """Whether a file is a pickle of Python and not one of ``torch.save``, which begins with a number of its own."""
+    return head[:1] == b'\x80' and not head.startswith(_LEGACY, 2)
 
 
 def is_torch_zip(head: bytes) -> bool:

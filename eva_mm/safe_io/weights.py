@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from eva_mm.safe_io.checksums import KEY, weights_checksum, zip_problem
 from eva_mm.safe_io.files import NotRegularError, open_regular
-from eva_mm.safe_io.kinds import HEAD, foreign_kind, is_safetensors, is_torch_zip
+from eva_mm.safe_io.kinds import HEAD, foreign_kind, is_plain_pickle, is_safetensors, is_torch_zip
 from eva_mm.safe_io.printed import printable
 
 _AGAIN = 'copy or download it again'
@@ -35,6 +36,9 @@ class _Settings:
 
 # of argparse in the linear probes of the release, of yacs in its video files; neither's own code is run
 _SETTINGS = [(_Settings, 'argparse.Namespace'), (OrderedDict, 'yacs.config.CfgNode')]
+
+# what torch's restricted unpickler says of things that it does not know, and not of damaged bytes
+_OBJECTS = re.compile('GLOBAL |unrecognized function|Can only (create|build) ')
 
 FORCE, FORCE_NOT = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD', 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
 
@@ -74,12 +78,16 @@ def _unpickle(path: Path, mapped: bool, map_location: Any) -> Any:
     try:
         return _torch_load(path, mapped, map_location)
     except pickle.UnpicklingError as error:
-        if 'weights_only' in str(error).lower() or 'Unsupported global' in str(error):
-            raise UnsafeCheckpointError(
-                f'{printable(path)} is refused: besides tensors it holds Python objects, and reading those can run '
-                'code. Save its weights alone, or as safetensors, with the program that wrote it.'
-            ) from error
+        if _OBJECTS.search(str(error)):
+            raise _unsafe(path) from error
         raise
+
+
+def _unsafe(path: Path) -> UnsafeCheckpointError:
+    return UnsafeCheckpointError(
+        f'{printable(path)} is refused: besides tensors it holds Python objects, and reading those can run code. '
+        'Save its weights alone, or as safetensors, with the program that wrote it.'
+    )
 
 
 def _safetensors(path: Path) -> dict[str, Tensor]:
@@ -143,8 +151,12 @@ def read_weights(path: str | os.PathLike, mapped: bool = True, map_location: Any
         raise NotRegularError(f'{printable(path)} cannot be read as a checkpoint: {error}') from error
     if is_safetensors(head):
         problem, zipped = '', False
+    elif path.suffix == '.safetensors' and not is_torch_zip(head) and not foreign_kind(head):
+        problem, zipped = f'it is truncated or not safetensors; {_AGAIN}', False
     elif kind := foreign_kind(head):
         raise ValueError(f'{printable(path)} is {kind}.')
+    elif is_plain_pickle(head):
+        raise _unsafe(path)
     else:
         zipped = is_torch_zip(head)
         problem = zip_problem(path) if zipped else ''

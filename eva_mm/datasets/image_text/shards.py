@@ -35,6 +35,8 @@ class ImageTextShards(ImageTextStream):
         FileNotFoundError: No shard is found.
     """
 
+    run_commands = False
+
     def __init__(
         self,
         shards: str | Sequence[str],
