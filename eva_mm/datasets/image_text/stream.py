@@ -17,7 +17,6 @@ from torch.utils.data import IterableDataset, get_worker_info
 from eva_mm.datasets.image_text.places import Place, Reader, deal_out
 from eva_mm.datasets.pillow_bgr import to_pixels
 from eva_mm.safe_io.images import opened_image
-from eva_mm.safe_io.printed import printable
 
 
 def decode_image(content: bytes) -> np.ndarray:
@@ -32,8 +31,7 @@ def unpack(raw: dict) -> dict | None:
         image, text = decode_image(raw['image']), raw['text']
     # what broken files raise differs from format to format
     except Exception as error:
-        sentence = f'Sample {printable(str(raw.get("key")))!r} is skipped: {printable(repr(error))}.'
-        print_log(sentence, logger='current', level=logging.WARNING)
+        print_log(f'Sample {raw.get("key")!r} is skipped: {error!r}.', logger='current', level=logging.WARNING)
         return None
     return dict(img=image, text=text, key=raw['key'], img_shape=image.shape[:2], ori_shape=image.shape[:2])
 

@@ -11,13 +11,12 @@ import numpy as np
 
 from eva_mm.datasets.merged.containers import FOLDER, Container, find_containers
 from eva_mm.datasets.merged.decode import decode
-from eva_mm.datasets.merged.faults import BROKEN, ODD, BrokenImageError
+from eva_mm.datasets.merged.faults import BROKEN, ODD, BrokenImageError, shown
 from eva_mm.datasets.merged.files import Files
 from eva_mm.datasets.merged.index import Place, name_of, read_place
 from eva_mm.datasets.merged.pack import index_in_memory
 from eva_mm.datasets.merged.scan import Scan, scan
 from eva_mm.safe_io.images import Limits
-from eva_mm.safe_io.printed import printable
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class EvaluationSets:
             for place in places(container, scan(root, container)):
                 content = read_place(root, place, files)
                 name = name_of(root, place, files)[0]
-                names[hashlib.sha256(content).digest()] = f'{set_names[container.source]}: {printable(name)}'
+                names[hashlib.sha256(content).digest()] = f'{set_names[container.source]}: {shown(name)}'
                 sizes.add(len(content))
         return cls(names, frozenset(sizes))
 
@@ -109,13 +108,13 @@ class Examiner:
             content = read_place(self.root, place, files)
             twin = self.evaluation.names.get(hashlib.sha256(content).digest()) if is_candidate else None
             if twin is not None:
-                yield Finding(row, 'duplicate', printable(name), twin)
+                yield Finding(row, 'duplicate', shown(name), twin)
             if self.decodes or not content:
-                pixels, oddities = decode(content, printable(name), suffix, self.limits)
+                pixels, oddities = decode(content, shown(name), suffix, self.limits)
                 for kind in oddities:
-                    yield Finding(row, kind, printable(name), f'{pixels.shape[1]} x {pixels.shape[0]} pixels')
+                    yield Finding(row, kind, shown(name), f'{pixels.shape[1]} x {pixels.shape[0]} pixels')
         except BrokenImageError as error:
-            yield Finding(row, error.kind, printable(name), str(error))
+            yield Finding(row, error.kind, shown(name), str(error))
 
     def __call__(self, container: Container) -> tuple[Scan, list[Finding]]:
         """What the container holds, less what is excluded, and what is to be said of its images."""

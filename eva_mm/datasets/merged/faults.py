@@ -9,6 +9,8 @@ import torch
 from mmengine.dist import get_rank
 from torch.utils.data import get_worker_info
 
+from eva_mm.safe_io.printed import printable
+
 # images that cannot be used
 BROKEN = ('missing', 'changed', 'empty', 'too large', 'too many pixels', 'truncated', 'no image', 'undecodable')
 # images that can be used, and that a user may want to know of
@@ -129,3 +131,8 @@ class FaultLog:
             self._read[path] = self._read.get(path, 0) + len(whole)
             entries += [json.loads(line) for line in whole.splitlines()]
         return entries
+
+
+def shown(path: str) -> str:
+    """A name that may hold control characters or bytes that are not UTF-8, for people."""
+    return printable(path)

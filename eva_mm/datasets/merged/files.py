@@ -6,8 +6,7 @@ import tarfile
 import zlib
 from collections import OrderedDict
 
-from eva_mm.datasets.merged.faults import BrokenImageError
-from eva_mm.safe_io.printed import printable
+from eva_mm.datasets.merged.faults import BrokenImageError, shown
 
 _LOCAL_HEADER = b'PK\x03\x04'
 # how far before its data the header of a zip member may begin
@@ -15,7 +14,7 @@ _LONGEST_HEADER = 1024
 
 
 def _unreadable(name: str, error: OSError) -> BrokenImageError:
-    return BrokenImageError(f'{printable(name)} cannot be read ({error.strerror}): restore it.', 'missing')
+    return BrokenImageError(f'{shown(name)} cannot be read ({error.strerror}): restore it.', 'missing')
 
 
 class Files:
@@ -50,12 +49,12 @@ class Files:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             os.close(descriptor)
-            raise BrokenImageError(f'{printable(path)} is no regular file: take it off the index.', 'missing')
+            raise BrokenImageError(f'{shown(path)} is no regular file: take it off the index.', 'missing')
         return descriptor, status.st_size
 
     def _too_large(self, name: str, size: int) -> BrokenImageError:
         return BrokenImageError(
-            f'{printable(name)} has {size} bytes, more than max_bytes={self.max_bytes}: replace it.', 'too large'
+            f'{shown(name)} has {size} bytes, more than max_bytes={self.max_bytes}: replace it.', 'too large'
         )
 
     def whole(self, path: str) -> bytes:
@@ -81,7 +80,7 @@ class Files:
         if size != expected:
             os.close(descriptor)
             raise BrokenImageError(
-                f'{printable(path)} has {size} bytes and had {expected} when it was indexed: build the index again.',
+                f'{shown(path)} has {size} bytes and had {expected} when it was indexed: build the index again.',
                 'changed',
             )
         self._open[path] = descriptor
@@ -100,13 +99,13 @@ class Files:
         if size > self.max_bytes:
             raise self._too_large(name, size)
         if offset + size > archive_size:
-            raise BrokenImageError(f'{printable(name)} ends beyond the archive: build the index again.', 'changed')
+            raise BrokenImageError(f'{shown(name)} ends beyond the archive: build the index again.', 'changed')
         try:
             content = os.pread(self._archive(path, archive_size), size, offset)
         except OSError as error:
             raise _unreadable(name, error) from error
         if len(content) < size:
-            raise BrokenImageError(f'{printable(name)} has {len(content)} of {size} bytes: restore it.', 'truncated')
+            raise BrokenImageError(f'{shown(name)} has {len(content)} of {size} bytes: restore it.', 'truncated')
         return self._inflate(content, name) if deflated else content
 
     def _inflate(self, content: bytes, name: str) -> bytes:
@@ -114,7 +113,7 @@ class Files:
         try:
             inflated = stream.decompress(content, self.max_bytes + 1)
         except zlib.error as error:
-            raise BrokenImageError(f'{printable(name)} cannot be inflated ({error}): replace it.') from error
+            raise BrokenImageError(f'{shown(name)} cannot be inflated ({error}): replace it.') from error
         if len(inflated) > self.max_bytes:
             raise self._too_large(name, len(inflated))
         return inflated

@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from eva_mm.datasets.merged.decode import decode
-from eva_mm.datasets.merged.faults import BrokenImageError, FaultLog
+from eva_mm.datasets.merged.faults import BrokenImageError, FaultLog, shown
 from eva_mm.datasets.merged.files import Files
 from eva_mm.datasets.merged.index import MergedIndex, Place, name_of, read_place
 from eva_mm.safe_io.images import Limits
-from eva_mm.safe_io.printed import printable
 
 
 class Loader:
@@ -40,7 +39,7 @@ class Loader:
         return dict(img_path=name, source=self.index.sources[place.source], sample_idx=number)
 
     def _note(self, number: int, place: Place, kinds: Sequence[str], name: str, detail: str) -> None:
-        fields = dict(source=self.index.sources[place.source], name=printable(name), detail=detail)
+        fields = dict(source=self.index.sources[place.source], name=shown(name), detail=detail)
         self.faults.note(number, place.source, kinds, fields)
 
     def load(self, number: int, counted: bool = True) -> dict:
@@ -57,7 +56,7 @@ class Loader:
         name, suffix = name_of(self.root, place, self.files)
         try:
             content = read_place(self.root, place, self.files)
-            pixels, oddities = decode(content, printable(name), suffix, self.limits, self.exif)
+            pixels, oddities = decode(content, shown(name), suffix, self.limits, self.exif)
         except BrokenImageError as error:
             if counted:
                 self._note(number, place, [error.kind], name, str(error))
@@ -66,7 +65,7 @@ class Loader:
             self._note(number, place, oddities, name, f'{pixels.shape[1]} x {pixels.shape[0]} pixels')
         unwanted = next((kind for kind in oddities if self.policy[kind] != 'use'), None)
         if unwanted is not None:
-            raise BrokenImageError(f'{printable(name)} is {unwanted}, which policy does not use: replace it.', unwanted)
+            raise BrokenImageError(f'{shown(name)} is {unwanted}, which policy does not use: replace it.', unwanted)
         return dict(
             img=pixels,
             img_shape=pixels.shape[:2],

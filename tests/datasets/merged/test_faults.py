@@ -3,7 +3,7 @@ import json
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
-from eva_mm.datasets.merged.faults import BROKEN, KINDS, ODD, FaultLog, make_policy
+from eva_mm.datasets.merged.faults import BROKEN, KINDS, ODD, FaultLog, make_policy, shown
 
 
 class Noting(Dataset):
@@ -76,3 +76,7 @@ def test_policies():
     mixed = make_policy(dict(empty='refuse', tiny='replace'))
     assert [mixed[kind] for kind in ('empty', 'truncated', 'tiny', 'cmyk')] == ['refuse', 'replace', 'replace', 'use']
     assert set(mixed) == set(KINDS)
+
+
+def test_names_with_bytes_that_are_no_text():
+    assert shown(b'caf\xe9.jpg'.decode(errors='surrogateescape')) == 'caf\\xe9.jpg'
