@@ -12,6 +12,7 @@ from eva_mm.apis.inference import Inferencer, Input, ResultWriter, build_inferen
 from eva_mm.apis.model import CHECKPOINT_SUFFIXES
 from eva_mm.apis.options import parse_cfg_options
 from eva_mm.safe_io.printed import printable
+from eva_mm.safe_io.weights import force_weights_only
 
 # option of the command line -> option of an inferencer
 _OPTIONS = ('topk', 'score_thr', 'text_labels', 'templates', 'zoom')
@@ -35,6 +36,7 @@ def prepare_inference(args: Namespace) -> tuple[Inferencer, list[Input], ResultW
         FileNotFoundError: There is no such checkpoint.
         ValueError: The checkpoint is damaged or of another model.
     """
+    force_weights_only()
     checkpoint, arguments = _split(args)
     check_inputs(arguments)
     if args.batch_size < 1:

@@ -11,7 +11,6 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from eva_mm.apis.errors import UserError
-from eva_mm.safe_io.weights import force_weights_only
 
 # seconds that a batch may take its workers; a block of thousands of pairs takes a minute from a slow disk
 WORKER_TIMEOUT = 1800
@@ -65,10 +64,8 @@ def build_runner(cfg: Config) -> Runner:
         cfg: A whole config; ``default_scope`` is that of its host.
 
     Returns:
-        The runner, ready for ``train()``, ``val()`` or ``test()``. From then on this process reads no pickle that could
-        run code, whichever part of a host opens it.
+        The runner, ready for ``train()``, ``val()`` or ``test()``.
     """
-    force_weights_only()
     _limit_waiting(cfg)
     if cfg.get('strategy') is not None:
         cfg.runner_type = 'FlexibleRunner'

@@ -14,6 +14,7 @@ from eva_mm.apis.errors import UserError
 from eva_mm.apis.options import parse_cfg_options
 from eva_mm.apis.runner import build_runner
 from eva_mm.apis.weights import load_weights, refuse_random_parts
+from eva_mm.safe_io.weights import force_weights_only
 
 
 def _use_tta(cfg: Config) -> None:
@@ -60,6 +61,7 @@ def prepare_test(args: Namespace) -> Runner:
         FileNotFoundError: There is no such checkpoint.
         ValueError: The checkpoint is none, an unsafe one, or one of another model.
     """
+    force_weights_only()
     args.cfg_options = parse_cfg_options(args.cfg_options)
     cfg = load_config(args.config, args)
     cfg.launcher = args.launcher

@@ -16,6 +16,7 @@ from eva_mm.checkpoint import Checkpoint
 from eva_mm.engine.checkpoint_store import damage
 from eva_mm.engine.roll_back import resume_from
 from eva_mm.engine.run_summary_hook import RunSummaryHook
+from eva_mm.safe_io.weights import force_weights_only
 
 
 def _use_amp(cfg: Config) -> None:
@@ -84,6 +85,7 @@ def prepare_training(args: Namespace) -> Runner:
     Raises:
         UserError: Any of the options does not fit the config or names a missing file.
     """
+    force_weights_only()
     args.cfg_options = parse_cfg_options(args.cfg_options)
     cfg = load_config(args.config, args)
     cfg.launcher = args.launcher

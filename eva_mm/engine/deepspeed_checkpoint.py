@@ -7,7 +7,7 @@ import torch
 from mmengine.dist import barrier, is_main_process
 from torch import Tensor
 
-from eva_mm.safe_io.weights import UnsafeCheckpointError, force_weights_only, value_problem
+from eva_mm.safe_io.weights import UnsafeCheckpointError, value_problem, weights_only
 from eva_mm.safe_io.weights import read_weights as read_file
 
 EMA_FILE = 'ema.pth'
@@ -18,8 +18,8 @@ def check_directory(directory: str | Path) -> None:
     """Make sure that a directory is a DeepSpeed checkpoint which can be unpickled safely.
 
     DeepSpeed unpickles without restriction, so each file is first read by torch's restricted unpickler, its tensors
-    mapped and not loaded, and compared with its checksums. The main process does it for all. From then on, all of this
-    process is restricted, so that DeepSpeed can read nothing else than what was checked, whatever path it takes.
+    mapped and not loaded, and compared with its checksums. The main process does it for all. Whoever lets DeepSpeed
+    read afterwards does so within :func:`~eva_mm.safe_io.weights.weights_only`.
 
     Raises:
         FileNotFoundError: the directory does not exist or holds no DeepSpeed checkpoint.
@@ -32,7 +32,6 @@ def check_directory(directory: str | Path) -> None:
             'and would read other files; rename it.'
         )
     allow_states()
-    force_weights_only()
     if is_main_process():
         _check_files(directory)
     barrier()
@@ -83,7 +82,8 @@ def read_weights(directory: str | Path) -> dict[str, dict[str, Tensor]]:
     if whole_model.exists():  # not under ZeRO-3
         weights.update(read_file(whole_model)['module'])
     if list(directory.glob('*_optim_states.pt')):  # not without ZeRO
-        weights.update(get_fp32_state_dict_from_zero_checkpoint(str(directory.parent), tag=directory.name))
+        with weights_only():
+            weights.update(get_fp32_state_dict_from_zero_checkpoint(str(directory.parent), tag=directory.name))
     average = read_ema(directory)
     if average is None:
         return {'state_dict': weights}

@@ -14,6 +14,8 @@ from eva_mm.safe_io.images import DEFAULT_LIMITS, ImageSizeError, check_size
 
 # twice the longest side that an image may have
 MAX_COORDINATE = 2.0 * DEFAULT_LIMITS.max_side
+# a mask is never resized by its short side
+_MASKS = DEFAULT_LIMITS._replace(max_ratio=math.inf)
 # pycocotools walks along an outline pixel by pixel, at five times the resolution
 MAX_OUTLINE = 2_000_000
 # of a compressed run-length code: a character holds 5 bits and whether more follow, from '0' on
@@ -102,7 +104,7 @@ def rle_problem(code: Mapping[str, Any], size: Sequence[int] | None = None) -> s
     if size is not None and list(sides) != list(size):
         return f'is a run-length code of the size {list(sides)}, and its image has {list(size)}'
     try:
-        check_size(sides[1], sides[0])
+        check_size(sides[1], sides[0], _MASKS)
     except ImageSizeError as error:
         return f'is a run-length code of {error}'
     counts = rle_counts(code['counts'])

@@ -154,17 +154,29 @@ def read_csv(path: str | os.PathLike, delimiter: str = ',') -> Iterator[tuple[in
         ValueError: It is not UTF-8 text, or a row cannot be read; the message has the line.
     """
     with open_regular(path) as file:
-        encoding = 'utf-16' if file.peek(2)[:2] in _UTF16 else 'utf-8-sig'
-        reader = csv.reader(io.TextIOWrapper(file, encoding, newline=''), delimiter=delimiter)
+        reader = csv.reader(_text_lines(file, path), delimiter=delimiter)
         while True:
             try:
                 row = next(reader)
             except StopIteration:
                 return
-            except (csv.Error, UnicodeDecodeError) as error:
-                reason = 'not UTF-8 text' if isinstance(error, UnicodeDecodeError) else error
-                raise ValueError(f'{printable(path)}, line {reader.line_num + 1}: not a csv row ({reason}).') from error
+            except csv.Error as error:
+                raise ValueError(f'{printable(path)}, line {reader.line_num}: not a csv row ({error}).') from error
             yield reader.line_num, row
+
+
+def _text_lines(file: BinaryIO, path: str | os.PathLike) -> Iterator[str]:
+    """Lines with their ends, one at a time; all at once of UTF-16."""
+    if file.peek(2)[:2] in _UTF16:
+        yield from io.StringIO(decode_text(file.read(), path), newline='')
+        return
+    for number, content in enumerate(file, start=1):
+        try:
+            line = content.decode('utf-8-sig' if number == 1 else 'utf-8')
+        except UnicodeDecodeError as error:
+            raise ValueError(f'{printable(path)}, line {number}: not UTF-8 text; save the file as UTF-8.') from error
+        # a carriage return alone ends a line as well
+        yield from io.StringIO(line, newline='') if '\r' in line.rstrip('\r\n') else (line,)
 
 
 def exists_regular(path: str | os.PathLike) -> bool:

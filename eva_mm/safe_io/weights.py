@@ -64,7 +64,8 @@ def weights_only() -> Iterator[None]:
 
 
 def _torch_load(path: Path, mapped: bool, map_location: Any) -> Any:
-    with torch.serialization.safe_globals(_SETTINGS):
+    # a variable of the environment that asks for the opposite would be an error
+    with weights_only(), torch.serialization.safe_globals(_SETTINGS):
         return torch.load(path, mmap=mapped, map_location=map_location, weights_only=True)
 
 
