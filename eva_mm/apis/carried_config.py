@@ -17,7 +17,7 @@ from mmengine.registry import Registry
 
 from eva_mm.apis.plain_config import read_plain_config
 from eva_mm.registry import HOST_TYPES
-from eva_mm.safe_io.printed import printable
+from eva_mm.safe_io.printed import printable, quoted
 
 HOSTS = ('mmengine', 'mmpretrain', 'mmdet', 'mmseg', 'mmaction', 'eva_mm')
 # of mmcv.ops, which hosts look up by name and not in a registry
@@ -76,12 +76,12 @@ def check_types(cfg: Config) -> None:
     """
     scope = cfg.get('default_scope')
     if scope is not None and scope not in HOSTS:
-        raise ValueError(f'default_scope={printable(str(scope))!r} is not a host')
+        raise ValueError(f'default_scope={quoted(str(scope))} is not a host')
     _check_imports(cfg.get('custom_imports'))
     for path, node in _dicts(cfg._cfg_dict):
         inner = node.get('_scope_', scope)
         if inner is not None and inner not in HOSTS:
-            raise ValueError(f'{_key(path)}._scope_={printable(str(inner))!r} is not a host')
+            raise ValueError(f'{_key(path)}._scope_={quoted(str(inner))} is not a host')
         if 'type' in node:
             _check_type(node['type'], inner, path)
 
@@ -116,7 +116,7 @@ def _check_imports(imports: Any) -> None:
     named = imports.get('imports') if isinstance(imports, dict) else imports
     for name in named if isinstance(named, (list, tuple)) else [named] if named else []:
         if not isinstance(name, str) or name.split('.')[0] not in HOSTS:
-            raise ValueError(f'it imports {printable(str(name))!r} (custom_imports), which is not part of a host')
+            raise ValueError(f'it imports {quoted(str(name))} (custom_imports), which is not part of a host')
 
 
 def _dicts(node: Any, path: Path = ()) -> Iterator[tuple[Path, dict]]:
@@ -145,9 +145,9 @@ def _check_type(name: Any, scope: str | None, path: Path) -> None:
         return
     found = _find(name, scope)
     if found is None:
-        raise ValueError(f'{_key(path)} has the type {printable(name)!r}, which is not registered')
+        raise ValueError(f'{_key(path)} has the type {quoted(name)}, which is not registered')
     if getattr(found, '__module__', '').startswith(REACHING):
-        raise ValueError(f'{_key(path)} has the type {printable(name)!r}, which loads other models by their names')
+        raise ValueError(f'{_key(path)} has the type {quoted(name)}, which loads other models by their names')
 
 
 def _find(name: str, scope: str | None) -> Any:
@@ -212,9 +212,9 @@ def _check_strings(node: Any, path: Path) -> None:
 
 def _check_string(value: str, key: str | None, path: Path) -> None:
     if key not in ('type', '_scope_') and _FILE.search(value):
-        raise ValueError(f'{_key(path)} names the file or address {printable(value)!r}')
+        raise ValueError(f'{_key(path)} names the file or address {quoted(value)}')
     if key == 'dtype' and not _DTYPE.fullmatch(value):
-        raise ValueError(f'{_key(path)} is {printable(value)!r}, not the name of a type')
+        raise ValueError(f'{_key(path)} is {quoted(value)}, not the name of a type')
 
 
 def _check_teacher(teacher: Mapping[str, Any], path: Path) -> None:
@@ -223,6 +223,6 @@ def _check_teacher(teacher: Mapping[str, Any], path: Path) -> None:
 
     model = teacher.get('model', '')
     if not isinstance(model, str) or not (model.startswith('local-dir:') or model in open_clip.list_models()):
-        raise ValueError(f'{_key(path)}.model is {printable(str(model))!r}, which open_clip does not have')
+        raise ValueError(f'{_key(path)}.model is {quoted(str(model))}, which open_clip does not have')
     if teacher.get('cache_dir'):
         raise ValueError(f'{_key(path)}.cache_dir names a folder to write to')

@@ -26,3 +26,8 @@ def _escaped(character: str) -> str:
     if '\udc80' <= character <= '\udcff':  # a byte of a file name
         return f'\\x{ord(character) - 0xDC00:02x}'
     return character.encode('unicode_escape').decode()
+
+
+def quoted(text: str | os.PathLike) -> str:
+    """:func:`printable` text in quotation marks."""
+    return f"'{printable(text)}'"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from eva_mm.safe_io.files import open_regular
 from eva_mm.safe_io.images import IMAGE_SUFFIXES
-from eva_mm.safe_io.printed import printable
+from eva_mm.safe_io.printed import quoted
 
 FOLDER, TAR, ZIP = range(3)
 KIND_NAMES = ('folder', 'tar', 'zip')
@@ -75,7 +75,7 @@ def _from_list(root: str, path: str, source: int) -> Iterator[Container]:
                 continue
             if '..' in folder.split('/') or is_unsafe(name):
                 raise ValueError(
-                    f'{path}, line {number}: {printable(line.strip())!r} is not the name of a file below the root; '
+                    f'{path}, line {number}: {quoted(line.strip())} is not the name of a file below the root; '
                     'write names of files without "..".'
                 )
             names.add((folder, name))

@@ -9,7 +9,7 @@ from mmengine.logging import print_log
 
 from eva_mm.safe_io.files import read_csv, read_lines
 from eva_mm.safe_io.folders import Listing, list_files
-from eva_mm.safe_io.printed import printable
+from eva_mm.safe_io.printed import printable, quoted
 
 SUFFIXES = ('.mp4', '.avi', '.mkv', '.webm', '.mov', '.m4v', '.mpg', '.mpeg', '.wmv', '.flv', '.3gp', '.ts')
 PATH_COLUMNS = ('path', 'filename', 'file', 'video')
@@ -63,7 +63,7 @@ def read_csv_list(path: Path) -> list[Entry]:
     for number, row in numbered:
         if len(row) <= max(columns) or not row[columns[0]].strip() or not row[columns[1]].strip():
             raise ValueError(
-                f'{path}, line {number}: {printable(",".join(row))!r} lacks a path or a label; write "path,label".'
+                f'{path}, line {number}: {quoted(",".join(row))} lacks a path or a label; write "path,label".'
             )
         entries.append((row[columns[0]].strip(), _label(row[columns[1]])))
     return entries
