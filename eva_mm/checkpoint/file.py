@@ -25,7 +25,8 @@ def local_file(source: str | os.PathLike) -> Path:
     try:
         return cached(str(source), Path(torch.hub.get_dir()) / 'checkpoints')
     except (OSError, ValueError) as error:
-        raise type(error)(f'{source} cannot be fetched: {error}') from error
+        kind = OSError if isinstance(error, OSError) else ValueError
+        raise kind(f'{source} cannot be fetched: {error}') from error
 
 
 @dataclass(frozen=True)
