@@ -16,7 +16,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--device', default='cpu', help='cpu or cuda')
     parser.add_argument(
-        '--keep-uploads', type=float, default=300, metavar='SECONDS', help='until an unused upload is removed (300)'
+        '--keep-uploads', type=float, default=1800, metavar='SECONDS', help='until an unused upload is removed (1800)'
     )
     parser.add_argument('--port', type=int, help='default: the first free one from 7860')
     return parser.parse_args()

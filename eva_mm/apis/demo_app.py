@@ -198,14 +198,12 @@ def build_page(demo: DemoProcess, uploads: Uploads) -> Any:
                 raise UserError(_NO_FILE)
             if not uploads.holds(file):
                 raise UserError('The page takes files that were uploaded to it: choose one.')
-            answer = demo.answer(file, str(name))
+            with uploads.held(file):
+                answer = demo.answer(file, str(name))
         except (ValueError, OSError) as error:
             # the text of an error is part of the page, and where an upload was is nobody's business
             text = str(error).replace(f'{Path(file).parent}/', '') if file else str(error)
             raise gradio.Error(html.escape(printable(text)), print_exception=False) from error
-        finally:
-            if file and uploads.holds(file):
-                uploads.release(file)
         pictures = _image('Result', answer['picture']), _image('What the backbone sees', answer['colours'])
         return *pictures, answer['prediction'], html.escape(answer['remark']), None
 
@@ -261,7 +259,7 @@ def launch(page: Any, port: int | None = None, block: bool = True) -> tuple[str,
 
 
 def serve(
-    models: Mapping[str, str | bool], device: str = 'cpu', port: int | None = None, keep_seconds: float = 300.0
+    models: Mapping[str, str | bool], device: str = 'cpu', port: int | None = None, keep_seconds: float = 1800.0
 ) -> None:
     """Serve a page until it is stopped; nothing of what was uploaded is left then.
 

@@ -7,7 +7,9 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -154,10 +156,11 @@ class Uploads:
         max_bytes: Bytes of all files together; beyond it the oldest go first.
     """
 
-    def __init__(self, seconds: float = 300.0, max_bytes: int = 2**30) -> None:
+    def __init__(self, seconds: float = 1800.0, max_bytes: int = 2**30) -> None:
         _remove_leftovers()
         self.folder = Path(tempfile.mkdtemp(prefix=f'{_PREFIX}{os.getpid()}-'))
         self.seconds, self.max_bytes = seconds, max_bytes
+        self._held: Counter[Path] = Counter()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
@@ -186,6 +189,8 @@ class Uploads:
                 status = path.lstat()
             except OSError:
                 continue
+            if self._held[path]:
+                continue
             if now - status.st_mtime > seconds:
                 self.remove(path)
             else:
@@ -197,23 +202,26 @@ class Uploads:
             self.remove(path)
             total -= size
 
-    def release(self, path: str | os.PathLike) -> None:
-        """Let a file go whose request is done: in a moment, since another upload of equal bytes has the same name."""
-        expires = time.time() - self.seconds + min(_GRACE_SECONDS, self.seconds)
+    @contextmanager
+    def held(self, path: str | os.PathLike) -> Iterator[None]:
+        """Keep a file while its request runs, and let it go in a moment: another upload of equal bytes has its name."""
+        path = Path(path)
+        self._held[path] += 1
         try:
-            os.utime(path, (expires, expires))
-        except OSError:  # gone meanwhile
-            pass
+            yield
+        finally:
+            self._held[path] -= 1
+            expires = time.time() - self.seconds + min(_GRACE_SECONDS, self.seconds)
+            with suppress(OSError):  # gone meanwhile
+                os.utime(path, (expires, expires))
 
     def remove(self, path: str | os.PathLike) -> None:
         """Remove one file, and its folder if that is empty then."""
         path = Path(path)
         path.unlink(missing_ok=True)
         if path.parent != self.folder:
-            try:
+            with suppress(OSError):  # not empty, or gone
                 path.parent.rmdir()
-            except OSError:  # not empty, or gone
-                pass
 
     def holds(self, path: str | os.PathLike) -> bool:
         """Whether a path is a file in this folder, links followed."""
