@@ -24,7 +24,16 @@ ALLOWED = {
     # its stand-in for a missing module of mmaction registers there
     'compat': {'compat', 'safe_io', 'mmaction'},
     'apis': {
-        'apis', 'models', 'datasets', 'evaluation', 'engine', 'checkpoint', 'layers', 'registry', 'safe_io', *HOSTS,
+        'apis',
+        'models',
+        'datasets',
+        'evaluation',
+        'engine',
+        'checkpoint',
+        'layers',
+        'registry',
+        'safe_io',
+        *HOSTS,
     },  # fmt: skip
 }
 FILES = sorted(PACKAGE.rglob('*.py'))

@@ -86,9 +86,7 @@ class Demo:
         limits: How large an image may be.
     """
 
-    def __init__(
-        self, models: Mapping[str, str | bool], device: str = 'cpu', limits: Limits = DEFAULT_LIMITS
-    ) -> None:
+    def __init__(self, models: Mapping[str, str | bool], device: str = 'cpu', limits: Limits = DEFAULT_LIMITS) -> None:
         self.models, self.device, self.limits = dict(models), device, limits
         self._name, self._inferencer = '', None
 
@@ -146,7 +144,6 @@ class Demo:
         if self.models[name] is False:
             remark += ' The weights are random: the result means nothing.'
         return result.picture, colours, result.prediction, remark
-
 
     def answer(self, file: str | None, name: str) -> dict[str, Any]:
         """:meth:`look` as plain values: ``picture`` and ``colours`` are addresses that hold the pixels themselves."""

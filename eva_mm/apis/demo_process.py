@@ -12,6 +12,7 @@ from typing import Any
 
 from eva_mm.apis.errors import UserError
 from eva_mm.safe_io.images import Limits
+from eva_mm.safe_io.printed import reason_of
 
 # seconds for building a model and reading its weights, and for one image or video
 LOAD_SECONDS = 600.0
@@ -54,7 +55,7 @@ def _serve(connection: Connection, models: dict[str, str | bool], device: str) -
             answer = dict(error='The file needs more memory than the page allows: choose a smaller one.')
         # of a file that no reader expected; the page stays
         except Exception as error:
-            answer = dict(error=' '.join(str(error).split())[:500] or type(error).__name__)
+            answer = dict(error=reason_of(error, 500))
         finally:
             _limit_memory(None)
         connection.send_bytes(json.dumps(answer).encode())

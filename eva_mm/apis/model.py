@@ -3,7 +3,8 @@
 import logging
 import os
 from argparse import Namespace
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from mmengine.logging import MMLogger
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from eva_mm.apis.carried_config import forget_sources, read_carried_config
 from eva_mm.apis.config import load_config
@@ -22,9 +24,12 @@ from eva_mm.apis.weights import load_weights, refuse_random_parts
 from eva_mm.checkpoint import Checkpoint
 from eva_mm.checkpoint.file import Source
 from eva_mm.checkpoint.uninitialised import uninitialised
+from eva_mm.safe_io.printed import reason_of
 from eva_mm.safe_io.weights import weights_only
 
 CHECKPOINT_SUFFIXES = ('.pt', '.pth', '.safetensors')
+# a model may have parts that its file lacks, such as a head; not ten times as much
+MORE_WEIGHTS = 10
 
 # a file; None or True: the released one; False: random weights
 Weights = str | os.PathLike | bool | None
@@ -76,13 +81,55 @@ def read_model_config(
     return cfg, opened or None
 
 
+@contextmanager
+def carried(model: str | os.PathLike) -> Iterator[None]:
+    """Around building from what may be a checkpoint: whatever its config makes a host raise is one line.
+
+    Raises:
+        ValueError: Instead of other errors, if ``model`` is a checkpoint.
+    """
+    try:
+        yield
+    except (ValueError, OSError, ImportError):
+        raise
+    except Exception as error:
+        if Path(model).suffix not in CHECKPOINT_SUFFIXES:
+            raise
+        reason = f'{type(error).__name__}: {reason_of(error)}'
+        raise ValueError(f'{model}: its config cannot be built ({reason}); pass a config in front of it.') from error
+
+
+@contextmanager
+def _no_larger_than(checkpoint: Checkpoint) -> Iterator[None]:
+    """Stop building a model that has many times the weights of its file: a config may ask for a billion layers.
+
+    Raises:
+        ValueError: It has.
+    """
+    tensors = [each for each in checkpoint.content_tensors() if not each.is_meta]
+    most = MORE_WEIGHTS * len(tensors) + 10_000
+    most_values = MORE_WEIGHTS * sum(each.numel() for each in tensors) + 10**8
+    count = values = 0
+
+    def look(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+        nonlocal count, values
+        count, values = count + 1, values + (0 if parameter is None else parameter.numel())
+        if count > most or values > most_values:
+            raise ValueError(f'{checkpoint}: its config builds a model that is many times as large as its weights.')
+
+    handle = register_module_parameter_registration_hook(look)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
 def _check_device(device: str) -> torch.device:
     try:
         return torch.zeros(0, device=device).device
     except (RuntimeError, AssertionError) as error:
         raise UserError(
-            f'The device {device!r} cannot be used ({" ".join(str(error).split())[:80]}): give cpu, or cuda on a '
-            'machine with a GPU.'
+            f'The device {device!r} cannot be used ({reason_of(error, 80)}): give cpu, or cuda on a machine with a GPU.'
         ) from error
 
 
@@ -120,14 +167,16 @@ def build_model(cfg: Config, checkpoint: Source | None, device: str = 'cpu', par
     place = _check_device(device)
     # drawing a billion random numbers takes longer than reading the weights that replace them all
     complete = checkpoint is not None and not partial
+    opened = None if checkpoint is None else Checkpoint.open(checkpoint)
     with weights_only(), DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
-        with uninitialised() if complete else nullcontext():
+        # a config of no file was carried by a checkpoint
+        bound = nullcontext() if opened is None or cfg.filename else _no_larger_than(opened)
+        with uninitialised() if complete else nullcontext(), bound:
             model = MODELS.build(cfg.model)
         if checkpoint is None:
             _draw_weights(model)
     model._config, model._dataset_meta = cfg, {}
-    if checkpoint is not None:
-        opened = Checkpoint.open(checkpoint)
+    if opened is not None:
         report = load_weights(model, opened)
         if not partial:
             refuse_random_parts(model, opened, report)
@@ -158,7 +207,8 @@ def get_model(
         ValueError: The checkpoint is damaged or of another model.
     """
     is_checkpoint = Path(name).suffix in CHECKPOINT_SUFFIXES
-    cfg, checkpoint = read_model_config(
-        name, None if is_checkpoint and pretrained is False else pretrained, weights_dir, cfg_options
-    )
-    return build_model(cfg, checkpoint, device)
+    with carried(name):
+        cfg, checkpoint = read_model_config(
+            name, None if is_checkpoint and pretrained is False else pretrained, weights_dir, cfg_options
+        )
+        return build_model(cfg, checkpoint, device)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from eva_mm.checkpoint.unwrap import unwrap
 from eva_mm.safe_io.download import cached, is_address
-from eva_mm.safe_io.weights import read_weights
+from eva_mm.safe_io.weights import read_weights, tensors
 
 
 def local_file(source: str | os.PathLike) -> Path:
@@ -77,6 +77,10 @@ class Checkpoint:
             ValueError: It holds none.
         """
         return unwrap(self.content)
+
+    def content_tensors(self) -> list[Tensor]:
+        """All tensors of the file, weights or not."""
+        return list(tensors(self.content))
 
     @property
     def meta(self) -> dict[str, Any]:

@@ -86,9 +86,7 @@ def inspect_classification(root: str | Path) -> ClassificationInspection:
         raise ValueError(f'{root}/val has the class {min(unknown)!r}, which {root}/train lacks: rename or move it.')
     if len(classes['train']) < 2:
         raise ValueError(f'{root}/train has {len(classes["train"])} class folders: at least two are expected.')
-    found = {
-        split: {name: class_images(root / split / name) for name in names} for split, names in classes.items()
-    }
+    found = {split: {name: class_images(root / split / name) for name in names} for split, names in classes.items()}
     images = {split: {name: len(each.files) for name, each in names.items()} for split, names in found.items()}
     empty = [name for name, count in images['train'].items() if not count]
     if empty:

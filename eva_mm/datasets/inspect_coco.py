@@ -8,7 +8,7 @@ from typing import Any
 from eva_mm.safe_io.coco import MAX_COORDINATE, box_problem, segmentation_problem
 from eva_mm.safe_io.files import exists_regular, read_json
 from eva_mm.safe_io.images import ImageSizeError, check_size, opened_image
-from eva_mm.safe_io.printed import printable
+from eva_mm.safe_io.printed import quoted, reason_of, shown
 
 PARTS = ('images', 'annotations', 'categories')
 ANNOTATION_FILES = (
@@ -64,6 +64,10 @@ class CocoSplit:
     image_folder: str
 
 
+def _named(kind: str, entry: Mapping[str, Any]) -> str:
+    return f'{kind} {shown(entry["id"])}'
+
+
 def _read(ann_file: Path) -> dict[str, list[dict]]:
     try:
         content = read_json(ann_file)
@@ -85,13 +89,14 @@ def _read(ann_file: Path) -> dict[str, list[dict]]:
 def _classes(ann_file: Path, categories: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     for category in categories:
         if not isinstance(category.get('name'), str):
-            raise ValueError(f'{ann_file}: category {category["id"]} has no name; give it one.')
+            raise ValueError(f'{ann_file}: {_named("category", category)} has no name; give it one.')
         if not isinstance(category['id'], int):
-            raise ValueError(f'{ann_file}: category {category["name"]!r} has the id {category["id"]!r}, not a number.')
+            name = quoted(category['name'])
+            raise ValueError(f'{ann_file}: category {name} has the id {category["id"]!r}, not a number.')
     names = tuple(each['name'] for each in sorted(categories, key=lambda each: each['id']))
     twice = sorted(name for name in set(names) if names.count(name) > 1)
     if twice or not names:
-        problem = f'two categories are called {twice[0]!r}' if twice else 'there are no categories'
+        problem = f'two categories are called {quoted(twice[0])}' if twice else 'there are no categories'
         raise ValueError(f'{ann_file}: {problem}; every class needs one category with its own name.')
     return names
 
@@ -107,11 +112,12 @@ def _check_size(ann_file: Path, image: Mapping[str, Any], file: Path) -> None:
             upright = opened.size[::-1] if opened.getexif().get(ORIENTATION_TAG, 1) > 4 else opened.size
     # what Pillow's readers raise for damaged headers differs from format to format
     except Exception as error:
-        raise ValueError(f'{file}, image {image["id"]} of {ann_file}, cannot be read ({error}): replace it.') from error
+        where = f'{file}, {_named("image", image)} of {ann_file},'
+        raise ValueError(f'{where} cannot be read ({reason_of(error)}): replace it.') from error
     if upright != (image['width'], image['height']):
         raise ValueError(
             f'{file} has {upright[0]} x {upright[1]} pixels, and {ann_file} says {image["width"]} x {image["height"]} '
-            f'of image {image["id"]}: correct the file, or export both again.'
+            f'of {_named("image", image)}: correct the file, or export both again.'
         )
 
 
@@ -121,20 +127,21 @@ def _check_images(ann_file: Path, images: Sequence[Mapping[str, Any]], folder: P
         name = image.get('file_name')
         if not (name and isinstance(name, str)) or not all(type(side) is int and side > 0 for side in sides):
             raise ValueError(
-                f'{ann_file}: image {image["id"]} needs a file_name, a height and a width in pixels; it has '
-                f'{printable(str(image))}.'
+                f'{ann_file}: {_named("image", image)} needs a file_name, a height and a width in pixels; it has '
+                f'{shown(image, 300)}.'
             )
         try:
             check_size(image['width'], image['height'])
         except ImageSizeError as error:
-            raise ValueError(f'{ann_file}: image {image["id"]} has {error}.') from error
+            raise ValueError(f'{ann_file}: {_named("image", image)} has {error}.') from error
     if folder is None:
         return
     missing = [image for image in images if not _is_file(folder, image['file_name'])]
     if missing:
         raise FileNotFoundError(
-            f'{ann_file}: {len(missing)} of {len(images)} images are not under {folder}, the first is image '
-            f'{missing[0]["id"]}, {missing[0]["file_name"]!r}: put them there or take them out of the file.'
+            f'{ann_file}: {len(missing)} of {len(images)} images are not under {folder}, the first is '
+            f'{_named("image", missing[0])}, {quoted(missing[0]["file_name"])}: put them there or take them out of the '
+            'file.'
         )
     # headers of a hundred thousand files take minutes on a network drive
     for image in images[:: max(1, len(images) // OPENED_IMAGES)]:
@@ -146,16 +153,17 @@ def _is_area(value: Any) -> bool:
 
 
 def _inspect_object(summary: CocoSummary, annotation: Mapping[str, Any], sizes: Mapping, categories: set) -> None:
-    where = f'{summary.ann_file}: annotation {annotation["id"]}'
+    where = f'{summary.ann_file}: {_named("annotation", annotation)}'
     if not isinstance(annotation.get('image_id'), int | str) or annotation['image_id'] not in sizes:
-        raise ValueError(f'{where} is of image {annotation.get("image_id")}, which is not in "images".')
+        raise ValueError(f'{where} is of image {shown(annotation.get("image_id"))}, which is not in "images".')
     if not isinstance(annotation.get('category_id'), int) or annotation['category_id'] not in categories:
-        raise ValueError(f'{where} is of category {annotation.get("category_id")}, which is not in "categories".')
+        category = shown(annotation.get('category_id'))
+        raise ValueError(f'{where} is of category {category}, which is not in "categories".')
     box = annotation.get('bbox')
     if problem := box_problem(box):
         raise ValueError(f'{where} {problem}.')
     if not _is_area(annotation.get('area', 0)):
-        raise ValueError(f'{where} has the area {str(annotation["area"])[:80]}, expected a number of pixels.')
+        raise ValueError(f'{where} has the area {shown(annotation["area"])}, expected a number of pixels.')
     segmentation = annotation.get('segmentation')
     height, width = sizes[annotation['image_id']]
     if segmentation and (problem := segmentation_problem(segmentation, (height, width))):
@@ -179,8 +187,8 @@ def _refuse_short_polygons(ann_file: Path, annotations: Sequence[Mapping[str, An
         segmentation = annotation.get('segmentation')
         if isinstance(segmentation, list) and segmentation and len(segmentation[0]) < 6:
             raise ValueError(
-                f'{ann_file}: annotation {annotation["id"]} begins with a polygon of fewer than three points, which '
-                "COCO's metric cannot read: correct it, or take it out of the validation file."
+                f'{ann_file}: {_named("annotation", annotation)} begins with a polygon of fewer than three points, '
+                "which COCO's metric cannot read: correct it, or take it out of the validation file."
             )
 
 
@@ -252,5 +260,5 @@ def find_coco_split(data_root: str | Path, split: str) -> CocoSplit:
         if _is_file(root / folder, first):
             return CocoSplit(ann_file, folder)
     raise FileNotFoundError(
-        f'{root / ann_file}: its first image {first!r} is in none of {", ".join(folders)} under {root}.'
+        f'{root / ann_file}: its first image {quoted(first)} is in none of {", ".join(folders)} under {root}.'
     )

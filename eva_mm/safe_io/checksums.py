@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from eva_mm.safe_io.files import open_regular
-from eva_mm.safe_io.printed import printable
+from eva_mm.safe_io.printed import printable, reason_of
 
 # key of the metadata of a safetensors file
 KEY = 'checksum'
@@ -43,7 +43,7 @@ def zip_problem(path: Path) -> str:
             bad = archive.testzip()
     # damaged headers make zipfile fail in whatever line comes first
     except Exception as error:
-        return f'it is truncated or damaged ({" ".join(str(error).split())[:80] or type(error).__name__}); {_AGAIN}'
+        return f'it is truncated or damaged ({reason_of(error, 80)}); {_AGAIN}'
     return f'the checksum of {printable(bad, 80)} is wrong; {_AGAIN}' if bad else ''
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from eva_mm.safe_io.images import DEFAULT_LIMITS, ImageSizeError, check_size
+from eva_mm.safe_io.printed import shown
 
 # twice the longest side that an image may have
 MAX_COORDINATE = 2.0 * DEFAULT_LIMITS.max_side
@@ -31,7 +32,7 @@ def box_problem(box: Any) -> str:
     """Why a value is not a box [x, y, width, height]; empty if it is one."""
     if isinstance(box, (list, tuple)) and len(box) == 4 and all(map(is_number, box)):
         return ''
-    return f'has the bbox {str(box)[:80]}, expected [x, y, width, height] in pixels, at most {MAX_COORDINATE:,.0f}'
+    return f'has the bbox {shown(box)}, expected [x, y, width, height] in pixels, at most {MAX_COORDINATE:,.0f}'
 
 
 def polygon_problem(polygon: Any) -> str:
@@ -44,6 +45,8 @@ def polygon_problem(polygon: Any) -> str:
         low, high, total = min(polygon), max(polygon), sum(polygon)
     except TypeError:
         return 'has a polygon that is not a list of x, y, x, y, ...'
+    except OverflowError:  # an integer beyond all floats
+        total = math.inf
     # a NaN may hide from min and max, not from sum
     if not (-MAX_COORDINATE <= low and high <= MAX_COORDINATE and math.isfinite(total)):
         return f'has a polygon with a coordinate that is not finite or beyond {MAX_COORDINATE:,.0f} pixels'
@@ -100,7 +103,7 @@ def rle_problem(code: Mapping[str, Any], size: Sequence[int] | None = None) -> s
         return 'is a run-length code without counts or size'
     sides = code['size']
     if not (isinstance(sides, (list, tuple)) and len(sides) == 2 and all(type(side) is int for side in sides)):
-        return f'is a run-length code of the size {str(sides)[:80]}, expected [height, width]'
+        return f'is a run-length code of the size {shown(sides)}, expected [height, width]'
     if size is not None and list(sides) != list(size):
         return f'is a run-length code of the size {list(sides)}, and its image has {list(size)}'
     try:
@@ -145,7 +148,7 @@ def check_annotations(content: Any, path: str = '') -> None:
     for image in _dicts(content.get('images')):
         sides = image.get('width'), image.get('height')
         if None not in sides and (problem := _image_problem(*sides)):
-            raise ValueError(f'{where}image {str(image.get("id"))[:80]} has {problem}.')
+            raise ValueError(f'{where}image {shown(image.get("id"))} has {problem}.')
     for annotation in _dicts(content.get('annotations')):
         box, segmentation = annotation.get('bbox'), annotation.get('segmentation')
         problem = box_problem(box) if box else ''
@@ -153,12 +156,12 @@ def check_annotations(content: Any, path: str = '') -> None:
             found = segmentation_problem(segmentation)
             problem = found and f'has a segmentation that {found}'
         if problem:
-            raise ValueError(f'{where}annotation {str(annotation.get("id"))[:80]} {problem}.')
+            raise ValueError(f'{where}annotation {shown(annotation.get("id"))} {problem}.')
 
 
 def _image_problem(width: Any, height: Any) -> str:
     if type(width) is not int or type(height) is not int:
-        return f'the width {str(width)[:40]} and the height {str(height)[:40]}, expected numbers of pixels'
+        return f'the width {shown(width, 40)} and the height {shown(height, 40)}, expected numbers of pixels'
     try:
         check_size(width, height)
     except ImageSizeError as error:

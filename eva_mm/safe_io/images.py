@@ -12,7 +12,7 @@ from typing import NamedTuple
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from eva_mm.safe_io.files import open_regular
-from eva_mm.safe_io.printed import printable
+from eva_mm.safe_io.printed import printable, reason_of
 
 # raster formats that Pillow decodes itself; others, such as EPS, would start programs
 FORMATS = ('JPEG', 'PNG', 'WEBP', 'GIF', 'BMP', 'TIFF', 'PPM')
@@ -122,8 +122,7 @@ def check_image(content: bytes, name: str = '', limits: Limits = DEFAULT_LIMITS)
             check_size(*_tiff_size(content), limits)
     # what Pillow's readers raise for damaged headers differs from format to format
     except Exception as error:
-        reason = ' '.join(str(error).split())[:160] or type(error).__name__
-        raise ValueError(f'{printable(name) or "The image"} is refused: {reason}.') from error
+        raise ValueError(f'{printable(name) or "The image"} is refused: {reason_of(error)}.') from error
 
 
 def _tiff_size(content: bytes) -> tuple[int, int]:

@@ -8,6 +8,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from eva_mm.safe_io.printed import reason_of
+
 _NDARRAY = object()  # named in pickles as an argument; never called
 
 
@@ -122,7 +124,7 @@ def load_plain(file: BinaryIO, **options: Any) -> Any:
     except Exception as error:
         raise ValueError(
             f'{getattr(file, "name", "The pickle")} is refused: besides plain values and numeric arrays it holds more, '
-            f'and reading that could run code, or it is damaged ({" ".join(str(error).split())[:120]}).'
+            f'and reading that could run code, or it is damaged ({reason_of(error, 120)}).'
         ) from error
 
 

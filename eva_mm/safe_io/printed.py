@@ -22,6 +22,16 @@ def printable(text: str | os.PathLike, longest: int = _LONGEST) -> str:
     return ''.join(each if each.isprintable() else _escaped(each) for each in text)
 
 
+def shown(value: object, longest: int = 80) -> str:
+    """A value out of a file as :func:`printable` text."""
+    return printable(str(value), longest)
+
+
+def reason_of(error: BaseException | str, longest: int = 160) -> str:
+    """What an error says in one :func:`printable` line; its type if it says nothing."""
+    return printable(' '.join(str(error).split()), longest) or type(error).__name__
+
+
 def _escaped(character: str) -> str:
     if '\udc80' <= character <= '\udcff':  # a byte of a file name
         return f'\\x{ord(character) - 0xDC00:02x}'

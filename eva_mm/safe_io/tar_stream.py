@@ -5,6 +5,7 @@ import tarfile
 from collections.abc import Iterator
 
 from eva_mm.safe_io.files import open_regular
+from eva_mm.safe_io.printed import reason_of
 
 MAX_MEMBER = 64 * 2**20
 # of headers that hold long names and attributes
@@ -60,7 +61,7 @@ def members(path: str | os.PathLike, max_member: int = MAX_MEMBER) -> Iterator[t
     try:
         yield from _members(path, max_member)
     except (tarfile.TarError, EOFError, OverflowError, MemoryError, UnicodeError, RecursionError) as error:
-        raise TarLimitError(f'damaged ({" ".join(str(error).split())[:80] or type(error).__name__})') from error
+        raise TarLimitError(f'damaged ({reason_of(error, 80)})') from error
 
 
 def _members(path: str | os.PathLike, max_member: int) -> Iterator[tuple[str, bytes]]:

@@ -18,7 +18,7 @@ from torch import Tensor
 from eva_mm.safe_io.checksums import KEY, weights_checksum, zip_problem
 from eva_mm.safe_io.files import NotRegularError, open_regular
 from eva_mm.safe_io.kinds import HEAD, foreign_kind, is_plain_pickle, is_safetensors, is_torch_zip
-from eva_mm.safe_io.printed import printable
+from eva_mm.safe_io.printed import printable, reason_of
 
 _AGAIN = 'copy or download it again'
 
@@ -171,7 +171,7 @@ def read_weights(path: str | os.PathLike, mapped: bool = True, map_location: Any
         raise
     # damaged bytes make torch's readers fail in whatever line comes first: IndexError, TypeError, OSError, ...
     except Exception as error:
-        detail = str(error)[:100] if type(error) is ValueError else 'it is truncated or not a checkpoint'
+        detail = reason_of(error, 100) if type(error) is ValueError else 'it is truncated or not a checkpoint'
         raise ValueError(f'{printable(path)} cannot be read ({size:,} bytes): {detail}; {_AGAIN}.') from error
     if not isinstance(content, dict):
         raise ValueError(f'{printable(path)} holds a {type(content).__name__}, expected a dict of weights.')

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from eva_mm.apis.errors import UserError
 from eva_mm.apis.inference.base import Inferencer
 from eva_mm.apis.inference.classes import class_names
-from eva_mm.apis.model import build_model, read_model_config
+from eva_mm.apis.model import build_model, carried, read_model_config
 from eva_mm.apis.model_index import DEFAULT_MODELS
 
 # task -> (module below this package, class); imported when asked for
@@ -69,10 +69,11 @@ def build_inferencer(
     use = task or (os.fspath(model) if model in TASKS else None)
     if use is not None and use not in TASKS:
         raise UserError(f'There is no task {use!r}: choose from {", ".join(TASKS)}.')
-    cfg, checkpoint = read_model_config(
-        DEFAULT_MODELS.get(os.fspath(model), model), checkpoint, weights_dir, cfg_options, data_root
-    )
-    own = task_of(cfg)
+    with carried(model):
+        cfg, checkpoint = read_model_config(
+            DEFAULT_MODELS.get(os.fspath(model), model), checkpoint, weights_dir, cfg_options, data_root
+        )
+        own = task_of(cfg)
     use = use or own
     if use not in (own, 'features') or (use == 'features' and own == 'video'):
         raise UserError(f'{model} is a model for {own}, not for {use}: choose another model, or leave the task out.')
@@ -81,10 +82,13 @@ def build_inferencer(
     unknown = set(options) - set(kind.options)
     if unknown:
         raise UserError(f'{use} has no option {min(unknown)!r}: it has {", ".join(kind.options) or "none"}.')
-    kind.prepare(cfg, weights_dir)
-    # features need no head
-    built = build_model(cfg, checkpoint, device, partial=use == 'features')
-    found = class_names(cfg, built)
-    if classes and found and len(classes) != len(found):
-        raise UserError(f'The model has {len(found)} classes, and {len(classes)} names were given: name each of them.')
-    return kind(built, cfg, classes or found, half=half, **options)
+    with carried(model):
+        kind.prepare(cfg, weights_dir)
+        # features need no head
+        built = build_model(cfg, checkpoint, device, partial=use == 'features')
+        found = class_names(cfg, built)
+        if classes and found and len(classes) != len(found):
+            raise UserError(
+                f'The model has {len(found)} classes, and {len(classes)} names were given: name each of them.'
+            )
+        return kind(built, cfg, classes or found, half=half, **options)

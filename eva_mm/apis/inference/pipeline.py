@@ -20,7 +20,7 @@ from eva_mm.apis.inference.sources import Input, VideoFrame
 from eva_mm.datasets.video.reader import UnreadableVideoError, open_video
 from eva_mm.safe_io.download import fetched
 from eva_mm.safe_io.images import DEFAULT_LIMITS, Limits, check_size, opened_image
-from eva_mm.safe_io.printed import printable
+from eva_mm.safe_io.printed import printable, reason_of
 
 # what transforms and decoders raise for pixels that they cannot use
 READ_ERRORS = (
@@ -108,7 +108,7 @@ class Pipeline:
         except UnreadableVideoError as error:
             raise ValueError(str(error)) from error
         except READ_ERRORS as error:
-            reason = ' '.join(str(error).split())[:160].rstrip('.') or type(error).__name__
+            reason = reason_of(error).rstrip('.')
             raise ValueError(f'{printable(item.name)} cannot be used ({reason}): replace it.') from error
 
     def _image(self, source: Path | VideoFrame | np.ndarray) -> Sample:

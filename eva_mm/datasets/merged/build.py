@@ -131,9 +131,7 @@ def build_index(
     before = len(containers) - len(left)
     with _mapping(examiner, workers) as examine:
         for done, (container, (found, findings)) in enumerate(zip(left, examine(left)), start=1):
-            remarks = dict(
-                skipped=found.skipped, examples=found.examples, problem=found.problem, findings=findings
-            )
+            remarks = dict(skipped=found.skipped, examples=found.examples, problem=found.problem, findings=findings)
             writer.add(examiner.root, container, found, remarks)
             if progress:
                 progress(before, done, len(containers), writer.records[-1]['images_end'])

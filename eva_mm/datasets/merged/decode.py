@@ -10,6 +10,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from eva_mm.datasets.merged.faults import BrokenImageError
 from eva_mm.datasets.pillow_bgr import to_pixels
 from eva_mm.safe_io.images import DEFAULT_LIMITS, SUFFIXES, ImageSizeError, Limits, opened_image
+from eva_mm.safe_io.printed import reason_of
 
 EXIF_MODES = ('ignore', 'apply')
 _ORIENTATION = 0x0112
@@ -98,5 +99,5 @@ def decode(
     # what decoders raise differs from format to format
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError,
             MemoryError, struct.error, zlib.error, Image.DecompressionBombError) as error:  # fmt: skip
-        detail = ' '.join(str(error).split())[:120]
-        raise BrokenImageError(f'{name} cannot be decoded ({detail}): replace it.', _classify(error)) from error
+        reason = reason_of(error, 120)
+        raise BrokenImageError(f'{name} cannot be decoded ({reason}): replace it.', _classify(error)) from error

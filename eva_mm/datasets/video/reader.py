@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from eva_mm.safe_io.files import open_regular
+from eva_mm.safe_io.printed import reason_of
 
 BACKENDS = ('decord', 'av')
 PACKAGES = {'decord': 'decord', 'av': 'PyAV (pip install av)'}
@@ -55,9 +56,8 @@ def is_container(head: bytes) -> bool:
     return head[4:8] in _BOX_TYPES or head.startswith(_BEGINNINGS) or is_avi or is_transport_stream
 
 
-def _broken(path: str, detail: object) -> UnreadableVideoError:
-    detail = ' '.join(str(detail).split())[:120]
-    return UnreadableVideoError(f'{path} cannot be decoded ({detail}): replace the file.', 'broken')
+def _broken(path: str, error: BaseException | str) -> UnreadableVideoError:
+    return UnreadableVideoError(f'{path} cannot be decoded ({reason_of(error, 120)}): replace the file.', 'broken')
 
 
 def _no_video(path: str) -> UnreadableVideoError:
