@@ -42,7 +42,8 @@ def polygon_problem(polygon: Any) -> str:
     if not polygon:
         return ''
     try:
-        low, high, total = min(polygon), max(polygon), sum(polygon)
+        low, high = min(polygon), max(polygon)
+        total = sum(polygon)
     except TypeError:
         return 'has a polygon that is not a list of x, y, x, y, ...'
     except OverflowError:  # an integer beyond all floats

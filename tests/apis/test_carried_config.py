@@ -1,6 +1,7 @@
 """A checkpoint of tensors and text whose config names something to run: nothing of it is built, in any command."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -205,6 +206,33 @@ def test_configs_of_absurd_depth_or_size_are_one_line(text, reason, tmp_path):
             command()
         assert '\n' not in str(caught.value) and len(str(caught.value)) < 1000
     assert not (tmp_path / 'made').exists()
+
+
+@pytest.mark.parametrize(
+    'place, value, reason',
+    [
+        (
+            'model.backbone.arch',
+            dict(embed_dims=8, num_layers=10**9, num_heads=1, feedforward_channels=8),
+            'many times',
+        ),
+        ('model.backbone.arch', dict(embed_dims=2**40, num_layers=1, num_heads=1, feedforward_channels=8), 'be built'),
+        ('model.head.num_classes', 10**15, 'many times as large|be built'),
+        ('model.backbone.arch', dict(embed_dims=8), 'be built|arch'),
+        ('model.backbone', 7, 'be built|config'),
+        ('model.head.topk', 'x', 'be built|cannot|weights'),
+    ],
+)
+def test_a_model_that_cannot_be_built_is_one_line_at_once(place, value, reason, sound):
+    cfg = Config.fromstring(sound, '.py')
+    _set(cfg, place, value)
+    name = checkpoint(cfg)
+    begin = time.monotonic()
+    for command in (lambda: build_inferencer(name), lambda: get_model(name)):
+        with pytest.raises(ValueError, match=reason) as caught:
+            command()
+        assert '\n' not in str(caught.value)
+    assert time.monotonic() - begin < 20
 
 
 def test_a_key_with_a_quotation_mark_is_not_published(sound):

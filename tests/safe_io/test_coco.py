@@ -59,6 +59,7 @@ def test_codes_of_another_length_than_their_mask_are_named(code, message):
     [
         [0, 0, 1e9, 0, 1e9, 1e9], [0, 0, float('nan'), 0, 5, 5], [0, 0, 1, float('inf'), 5, 5],
         [0, 0, 10**400, 0, 1, 1],
+        [0.5, 0, 10**400, 0, 1, 1],
         [0, 1, 'a', 3], [0, 1, 2], 'abcd', None, [0, [1], 2, 3], [0.0, 0.0, 1e5, 1e5] * 1000,
     ],
 )  # fmt: skip
