@@ -123,23 +123,27 @@ def work(connection, jobs: list[tuple[str, int]]) -> None:
 
 @dataclass
 class Figures:
-    """Of one kind: how often each outcome was, what failed, and seconds of all cases and of the longest."""
+    """Of one kind: how often each outcome was, what failed, and seconds of all cases and of the longest one."""
 
     counts: Counter = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     seconds: float = 0.0
     longest: float = 0.0
+    longest_case: int = 0
 
     def __str__(self) -> str:
         return (
             f'{self.counts.total():>7,} cases: {self.counts["read"]:>6,} read, {self.counts["refused"]:>6,} refused, '
-            f'{len(self.failures)} failed; longest {self.longest:.2f} s, all {self.seconds:.0f} s'
+            f'{len(self.failures)} failed; longest {self.longest:.2f} s (case {self.longest_case}), '
+            f'all {self.seconds:.0f} s'
         )
 
-    def add(self, outcome: str, reason: str, seconds: float) -> None:
+    def add(self, number: int, outcome: str, reason: str, seconds: float) -> None:
         self.counts[outcome] += 1
         self.failures += [reason] * bool(reason)
-        self.seconds, self.longest = self.seconds + seconds, max(self.longest, seconds)
+        self.seconds += seconds
+        if seconds > self.longest:
+            self.longest, self.longest_case = seconds, number
 
 
 class Worker:
@@ -184,7 +188,7 @@ def fuzz(kinds: Sequence[str], cases: int, limit: float) -> dict[str, Figures]:
             if begun != kind:
                 raise RuntimeError(f'{kind} does not begin: {reason}.')
             outcome, begun = 'failed', ''
-        figures[kind].add(outcome, reason and f'{kind} {number}: {reason}', seconds)
+        figures[kind].add(number, outcome, reason and f'{kind} {number}: {reason}', seconds)
         if reason:
             print(figures[kind].failures[-1], flush=True)
         done += 1
@@ -226,7 +230,10 @@ def main() -> None:
         return
     figures = fuzz(args.kind or KINDS, args.cases, args.limit)
     if args.out:
-        plain = {kind: dict(each.counts, longest=each.longest, seconds=each.seconds) for kind, each in figures.items()}
+        plain = {
+            kind: dict(each.counts, longest=round(each.longest, 2), seconds=round(each.seconds))
+            for kind, each in figures.items()
+        }
         Path(args.out).write_text(json.dumps(plain, indent=1) + '\n')
     sys.exit(any(each.failures for each in figures.values()))
 
