@@ -34,7 +34,7 @@ ALLOWED = {
         'registry',
         'safe_io',
         *HOSTS,
-    },  # fmt: skip
+    },
 }
 FILES = sorted(PACKAGE.rglob('*.py'))
 
