@@ -44,10 +44,7 @@ class ClassFolders(BaseDataset):
         samples = [
             dict(img_path=str(path), gt_label=label) for label, images in enumerate(found) for path in images.files
         ]
-        skipped = Listing()
-        for images in found:
-            skipped.add(images)
-        if remark := skipped.remark():
+        if remark := Listing.joined(found).remark():
             print_log(f'{folder}: {remark}', logger='current', level=logging.WARNING)
         if not samples:
             raise FileNotFoundError(f'{folder} has no image of any class: put images into {folder}/CLASS/.')

@@ -98,9 +98,6 @@ def inspect_classification(root: str | Path) -> ClassificationInspection:
         raise FileNotFoundError(f'{root}/val has no image: put some of each class into {root}/val/CLASS/.')
     missing = [name for name in classes['train'] if not images['val'].get(name)]
     remarks = [f'{len(missing)} classes have no validation image, the first is {missing[0]}.'] if missing else []
-    skipped = Listing()
-    for names in found.values():
-        for each in names.values():
-            skipped.add(each)
+    skipped = Listing.joined(each for names in found.values() for each in names.values())
     remarks += [skipped.remark()] if skipped.skipped else []
     return ClassificationInspection(root, tuple(classes['train']), counts, tuple(remarks))

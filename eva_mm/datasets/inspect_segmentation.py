@@ -12,6 +12,7 @@ import numpy as np
 from eva_mm.safe_io.files import exists_regular, read_lines
 from eva_mm.safe_io.folders import Listing, list_files
 from eva_mm.safe_io.images import opened_image
+from eva_mm.safe_io.printed import reason_of
 
 IGNORED = 255
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
@@ -176,7 +177,7 @@ def _read_ids(mask: Path, image: Path) -> np.ndarray:
         raise ValueError(str(error)) from error
     # what Pillow's readers raise for damaged files differs from format to format
     except Exception as error:
-        raise ValueError(f'{mask} or its image cannot be read ({error}): save both again.') from error
+        raise ValueError(f'{mask} or its image cannot be read ({reason_of(error)}): save both again.') from error
 
 
 def _parts(root: Path) -> Iterator[tuple[str, str]]:
@@ -234,11 +235,11 @@ def inspect_segmentation(root: str | Path) -> SegInspection:
             raise FileNotFoundError(f'There is no folder {folder}: expected images/ and annotations/ in the data root.')
     classes, palette = _class_list(root)
     ids: dict[Path, np.ndarray] = {}
-    counts, suffixes, listing = {}, set(), Listing()
+    counts, suffixes, listings = {}, set(), []
     for part, folder in _parts(root):
         found = _images(root / 'images' / folder)
         images = found.files
-        listing.add(found)
+        listings.append(found)
         for image in images:
             relative = image.relative_to(root / 'images').with_suffix(MASK_SUFFIX)
             ids[root / 'annotations' / relative] = _read_ids(root / 'annotations' / relative, image)
@@ -248,7 +249,8 @@ def inspect_segmentation(root: str | Path) -> SegInspection:
         raise ValueError(f'{root} has images that end in {" and ".join(sorted(suffixes))}: use one ending.')
     reduce_zero_label = _check_ids(ids, classes)
     train, val, remarks = _divide(counts, root)
-    remarks += [listing.remark()] if listing.skipped else []
+    skipped = Listing.joined(listings)
+    remarks += [skipped.remark()] if skipped.skipped else []
     seen = {int(value) - reduce_zero_label for found in ids.values() for value in found}
     absent = [name for index, name in enumerate(classes) if index not in seen]
     if absent:

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,11 +28,15 @@ class Listing:
         self.skipped[reason] += 1
         self.examples.setdefault(reason, printable(path))
 
-    def add(self, other: 'Listing') -> None:
-        """Take in what another directory holds."""
-        self.files += other.files
-        self.skipped += other.skipped
-        self.examples = {**other.examples, **self.examples}
+    @classmethod
+    def joined(cls, listings: Iterable['Listing']) -> 'Listing':
+        """What several directories hold."""
+        whole = cls()
+        for each in listings:
+            whole.files += each.files
+            whole.skipped += each.skipped
+            whole.examples = {**each.examples, **whole.examples}
+        return whole
 
     def remark(self) -> str:
         """One line on what was left out; empty if nothing was."""

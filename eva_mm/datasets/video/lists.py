@@ -84,10 +84,7 @@ def class_folders(root: Path) -> list[str]:
 def read_class_folders(root: Path) -> list[Entry]:
     """Videos below the class folders of ``root``, paths relative to it; what is left out is logged."""
     listings = {name: list_files(root / name, SUFFIXES) for name in class_folders(root)}
-    skipped = Listing()
-    for listing in listings.values():
-        skipped.add(listing)
-    if remark := skipped.remark():
+    if remark := Listing.joined(listings.values()).remark():
         print_log(f'{root}: {remark}', logger='current', level=logging.WARNING)
     return [(str(file.relative_to(root)), name) for name, listing in listings.items() for file in listing.files]
 
