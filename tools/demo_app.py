@@ -15,6 +15,9 @@ def parse_args() -> argparse.Namespace:
         '(default: all whose released file is in ./checkpoints)',
     )
     parser.add_argument('--device', default='cpu', help='cpu or cuda')
+    parser.add_argument(
+        '--keep-uploads', type=float, default=1800, metavar='SECONDS', help='until an unused upload is removed (1800)'
+    )
     parser.add_argument('--port', type=int, help='default: the first free one from 7860')
     return parser.parse_args()
 
@@ -24,10 +27,10 @@ def main() -> None:
     from eva_mm.apis import fail_in_one_sentence
 
     with fail_in_one_sentence():
-        from eva_mm.apis.demo_app import Demo, build_page, launch, parse_models
+        from eva_mm.apis.demo_app import parse_models, serve
 
-        page = build_page(Demo(parse_models(args.model), args.device))
-    launch(page, args.port)
+        models = parse_models(args.model)
+    serve(models, args.device, args.port, args.keep_uploads)
 
 
 if __name__ == '__main__':

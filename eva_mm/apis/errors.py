@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from eva_mm.errors import UserError
 from eva_mm.process import DISK_FULL, is_full_disk
+from eva_mm.safe_io.printed import printable
 
 TRACEBACK_VARIABLE = 'EVA_MM_TRACEBACK'
 
@@ -17,7 +18,7 @@ def _one_sentence(error: BaseException) -> str:
     text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
     # the registries of mmengine prefix every level that they build with a line of their own
     text = re.sub(r'^(class `\w+` in [\w./-]+: )+', '', ' '.join(text.split()))
-    return text or type(error).__name__
+    return printable(text, longest=2000) or type(error).__name__
 
 
 def _end_for_want_of_room(error: BaseException, advice: str) -> NoReturn:

@@ -11,6 +11,8 @@ from eva_mm.apis.errors import UserError
 from eva_mm.apis.inference import Inferencer, Input, ResultWriter, build_inferencer, check_inputs, find_inputs
 from eva_mm.apis.model import CHECKPOINT_SUFFIXES
 from eva_mm.apis.options import parse_cfg_options
+from eva_mm.safe_io.printed import printable
+from eva_mm.safe_io.weights import force_weights_only
 
 # option of the command line -> option of an inferencer
 _OPTIONS = ('topk', 'score_thr', 'text_labels', 'templates', 'zoom')
@@ -34,6 +36,7 @@ def prepare_inference(args: Namespace) -> tuple[Inferencer, list[Input], ResultW
         FileNotFoundError: There is no such checkpoint.
         ValueError: The checkpoint is damaged or of another model.
     """
+    force_weights_only()
     checkpoint, arguments = _split(args)
     check_inputs(arguments)
     if args.batch_size < 1:
@@ -68,5 +71,5 @@ def run_inference(args: Namespace, inferencer: Inferencer, inputs: list[Input], 
     unread = sum(result.error is not None for result in writer.results)
     print(f'{len(inputs) - unread} of {len(inputs)} inputs: {writer.folder}')
     for sentence in writer.errors:
-        print(f'unreadable: {sentence}', file=sys.stderr)
+        print(f'unreadable: {printable(sentence)}', file=sys.stderr)
     return 1 if unread else 0

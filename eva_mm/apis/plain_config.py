@@ -5,7 +5,11 @@ from typing import Any
 
 from mmengine.config import Config
 
+from eva_mm.safe_io.printed import printable
+
 _CALLS = {'dict': dict, 'set': set}
+LONGEST = 4_000_000
+DEEPEST = 60
 
 
 def _value(node: ast.expr) -> Any:
@@ -37,15 +41,35 @@ def read_plain_config(text: str) -> Config:
     """
     content = {}
     try:
+        if len(text) > LONGEST:
+            raise ValueError(f'it has {len(text):,} characters')
         for statement in ast.parse(text).body:
             match statement:
                 case ast.Assign(targets=[ast.Name(id=name)], value=value):
                     content[name] = _value(value)
                 case _:
                     raise ValueError(f'line {statement.lineno} is no assignment')
-    except (ValueError, SyntaxError, TypeError, RecursionError) as error:
+        _check_depth(content)
+        return Config(content)
+    # of absurd depth, with names that Config keeps for itself, or not hashable where a key belongs
+    except (ValueError, SyntaxError, TypeError, KeyError, AttributeError, RecursionError, MemoryError) as error:
+        reason = printable(' '.join(str(error).split())) or type(error).__name__
         raise ValueError(
-            f'The config in the checkpoint is refused, because it is more than values ({error}): '
-            'give the config file in front of the checkpoint.'
+            f'The config in the checkpoint is refused, because it is more than values ({reason}): '
+            'pass the config file in front of the checkpoint.'
         ) from error
-    return Config(content)
+
+
+def _check_depth(content: Any) -> None:
+    """Refuse a tree that later readers would fall into."""
+    level = [content]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for node in level
+            for inner in (node.values() if isinstance(node, dict) else node)
+            if isinstance(inner, (dict, list, tuple, set))
+        ]
+        if not level:
+            return
+    raise ValueError(f'it is nested more than {DEEPEST} levels deep')

@@ -8,12 +8,13 @@ from mmengine.config import Config, ConfigDict
 from mmengine.hooks import PrepareTTAHook
 from mmengine.runner import Runner
 
+from eva_mm.apis.carried_config import forget_sources
 from eva_mm.apis.config import check_data_folders, load_config
 from eva_mm.apis.errors import UserError
 from eva_mm.apis.options import parse_cfg_options
-from eva_mm.apis.publish import forget_pretrained
 from eva_mm.apis.runner import build_runner
 from eva_mm.apis.weights import load_weights, refuse_random_parts
+from eva_mm.safe_io.weights import force_weights_only
 from eva_mm.whole_file import whole_file
 
 
@@ -61,6 +62,7 @@ def prepare_test(args: Namespace) -> Runner:
         FileNotFoundError: There is no such checkpoint.
         ValueError: The checkpoint is none, an unsafe one, or one of another model.
     """
+    force_weights_only()
     args.cfg_options = parse_cfg_options(args.cfg_options)
     cfg = load_config(args.config, args)
     cfg.launcher = args.launcher
@@ -79,7 +81,7 @@ def prepare_test(args: Namespace) -> Runner:
         return build_runner(cfg)
     cfg.strategy = cfg.load_from = None
     # what a checkpoint of the whole model overwrites anyway need not exist
-    forget_pretrained(cfg.model)
+    forget_sources(cfg.model)
     runner = build_runner(cfg)
     if args.tta:
         runner.register_hook(PrepareTTAHook(cfg.tta_model))

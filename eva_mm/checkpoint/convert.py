@@ -13,9 +13,8 @@ from eva_mm.checkpoint.layouts import find_layout
 from eva_mm.checkpoint.rename import released_names, rename
 from eva_mm.checkpoint.report import Report
 from eva_mm.checkpoint.rules import KeyTable, Layout, Row, any_match
-
-# under which checkpoints keep their weights, in the order they are asked
-WRAPPERS = ('state_dict', 'model', 'module')
+from eva_mm.checkpoint.unwrap import unwrap
+from eva_mm.safe_io.weights import value_problem
 
 AS_IT_IS = (Row(r'(.*)', r'\1'),)
 OWN = Layout('eva_mm', ())
@@ -31,27 +30,6 @@ class Conversion(NamedTuple):
 
     state_dict: dict[str, Tensor]
     report: Report
-
-
-def unwrap(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The weights of a checkpoint: what lies under :data:`WRAPPERS`, without ``module.`` before every name.
-
-    Raises:
-        ValueError: It holds no tensors.
-    """
-    # each at most once: a file may hold a dict that contains itself
-    for _ in WRAPPERS:
-        wrapper = next((key for key in WRAPPERS if isinstance(checkpoint.get(key), Mapping)), None)
-        checkpoint = checkpoint[wrapper] if wrapper else checkpoint
-    weights = {name: each for name, each in checkpoint.items() if isinstance(name, str) and isinstance(each, Tensor)}
-    if not weights:
-        raise ValueError(
-            f'The checkpoint holds no weights: its keys are {", ".join(map(str, list(checkpoint)[:5])) or "none"}; '
-            f'expected tensors, on top or under {", ".join(WRAPPERS)}.'
-        )
-    if all(name.startswith('module.') for name in weights):
-        weights = {name.removeprefix('module.'): value for name, value in weights.items()}
-    return weights
 
 
 def _compare(table: KeyTable, target: Mapping[str, Tensor], report: Report) -> None:
@@ -92,7 +70,8 @@ def convert_state_dict(
         The weights and the report. Resized weights are fp32, others keep their dtype.
 
     Raises:
-        ValueError: Unknown task or source, no weights, no EVA checkpoint, or one of another architecture.
+        ValueError: Unknown task or source, no weights, no EVA checkpoint, one of another architecture, or with values
+            that no weight can have.
     """
     table = key_table(task)
     weights = unwrap(state_dict)
@@ -102,6 +81,8 @@ def convert_state_dict(
     if of_the_model or (layout.name == OWN.name and table.own and any_match(table.own, weights)):
         layout, table = OWN, replace(table, rows=AS_IT_IS)
     renamed = rename(weights, released_names(weights, layout), table.rows, report, target, only)
+    if problem := value_problem(renamed, target):
+        raise ValueError(f'The checkpoint cannot be used: {problem}.')
     if target is not None:
         spare, mark = table.spare_rows
         if mark and any_match(mark, weights):

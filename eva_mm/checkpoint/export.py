@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from eva_mm.checkpoint.convert import Conversion, unwrap
+from eva_mm.checkpoint.convert import Conversion
 from eva_mm.checkpoint.layouts import find_layout
 from eva_mm.checkpoint.rename import released_names, rename
 from eva_mm.checkpoint.report import Report
 from eva_mm.checkpoint.rules import Row, any_match
+from eva_mm.checkpoint.unwrap import unwrap
 
 _TRUNK = r'((?:cls_token|pos_embed|patch_embed|blocks|norm)(?:\..*)?)'
 _AS_IT_IS = Row(r'(.*)', r'\1')

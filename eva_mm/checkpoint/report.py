@@ -5,12 +5,14 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from eva_mm.safe_io.printed import printable
+
 Shape = tuple[int, ...]
 
 
 def fold_names(names: Iterable[str]) -> str:
     """Names with their block numbers folded: ``blocks.*.norm1.weight (40), pos_embed``."""
-    counts = Counter(re.sub(r'\.\d+\.', '.*.', name) for name in names)
+    counts = Counter(printable(re.sub(r'\.\d+\.', '.*.', name), 120) for name in names)
     return ', '.join(name if count == 1 else f'{name} ({count})' for name, count in counts.items())
 
 
@@ -47,7 +49,7 @@ class Report:
             f'purpose, {len(self.fresh)} keep their initial value, {len(self.missing)} missing, '
             f'{len(self.unexpected)} unexpected.'
         ]
-        lines += [f'  resized     {name}: {old} -> {new}' for name, (old, new) in self.resized.items()]
+        lines += [f'  resized     {printable(name, 120)}: {old} -> {new}' for name, (old, new) in self.resized.items()]
         for title, reasons in (('dropped', self.dropped), ('initial', self.fresh)):
             for reason in dict.fromkeys(reasons.values()):
                 names = [name for name, given in reasons.items() if given == reason]

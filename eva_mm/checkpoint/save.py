@@ -8,6 +8,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from eva_mm.safe_io.checksums import KEY, weights_checksum
+
 SUFFIXES = ('.safetensors', '.pth', '.pt')
 
 
@@ -32,7 +34,7 @@ def check_destination(path: str | os.PathLike) -> Path:
 def write_weights(
     weights: Mapping[str, Tensor], path: str | os.PathLike, wrapper: str = '', extra: Mapping | None = None
 ) -> Path:
-    """Write weights as safetensors or as a file of ``torch.save``.
+    """Write weights as safetensors or as a file of ``torch.save``; either carries checksums of them.
 
     Args:
         weights: Tensors by name.
@@ -51,7 +53,8 @@ def write_weights(
     try:
         if path.suffix == '.safetensors':
             contiguous = {name: tensor.contiguous() for name, tensor in weights.items()}
-            save_file(contiguous, part, metadata={'format': 'pt'})
+            # a file of torch.save has checksums of its own
+            save_file(contiguous, part, metadata={'format': 'pt', KEY: weights_checksum(contiguous)})
         else:
             torch.save({wrapper: dict(weights), **(extra or {})} if wrapper else dict(weights), part)
         part.rename(path)

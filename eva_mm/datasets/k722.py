@@ -3,13 +3,15 @@
 Plain Python. ``tools/dataset_converters/make_k722.py`` is its command line.
 """
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
+
+from eva_mm.safe_io.files import read_csv
+from eva_mm.safe_io.printed import printable
 
 SETS = ('k400', 'k600', 'k700')
 SPLITS = ('train', 'val')
@@ -59,25 +61,27 @@ def read_annotations(path: Path, dataset: str, split: str) -> list[Clip]:
     """
     if not path.is_file():
         raise FileNotFoundError(f'There is no annotation file {path}: download the official csv of {dataset} {split}.')
-    with path.open(newline='', encoding='utf-8-sig') as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-        if missing:
+    rows = read_csv(path)
+    _, header = next(rows, (0, []))
+    missing = [name for name in COLUMNS if name not in header]
+    if missing:
+        raise ValueError(
+            f'{path} has no column {missing[0]!r} but {printable(str(header))}: give the official file with labels.'
+        )
+    clips = []
+    for number, cells in rows:
+        row = dict(zip(header, cells))
+        if not cells:
+            continue
+        try:
+            times = [int(float(row[name])) for name in COLUMNS[2:]]
+        except (KeyError, ValueError, OverflowError):
+            times = None
+        if times is None or not row.get('label') or not row.get('youtube_id'):
             raise ValueError(
-                f'{path} has no column {missing[0]!r} but {reader.fieldnames}: give the official file with labels.'
+                f'Line {number} of {path} is incomplete: expected {", ".join(COLUMNS)}; download the file again.'
             )
-        clips = []
-        for row in reader:
-            try:
-                times = [int(float(row[name])) for name in COLUMNS[2:]]
-            except (TypeError, ValueError):
-                times = None
-            if times is None or not row['label'] or not row['youtube_id']:
-                raise ValueError(
-                    f'Line {reader.line_num} of {path} is incomplete: expected {", ".join(COLUMNS)}; '
-                    'download the file again.'
-                )
-            clips.append(Clip(dataset, split, row['label'].strip(), row['youtube_id'].strip(), *times))
+        clips.append(Clip(dataset, split, row['label'].strip(), row['youtube_id'].strip(), *times))
     return clips
 
 

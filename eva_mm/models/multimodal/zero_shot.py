@@ -1,6 +1,5 @@
 """Class names and sentences about them: what turns a CLIP into a classifier (arXiv 2103.00020, section 3.1)."""
 
-import json
 import re
 from collections.abc import Sequence
 from itertools import product
@@ -9,6 +8,8 @@ from pathlib import Path
 from open_clip import build_zero_shot_classifier
 from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES, OPENAI_IMAGENET_TEMPLATES
 from torch import Tensor, nn
+
+from eva_mm.safe_io.files import read_json, read_lines
 
 # Source of all sentences: openai/CLIP, data/prompts.md; those of ImageNet from its notebook, through open_clip.
 _MEDIA = ('photo', 'video', 'example', 'demonstration')
@@ -76,8 +77,8 @@ def find_class_names(classes: str | Sequence[str]) -> list[str]:
             f'classes={classes!r} is no file and none of {", ".join(CLASS_NAMES)}: give a file with one name a line.'
         )
     if classes.endswith('.json'):
-        return sorted(json.loads(Path(classes).read_text()))
-    return [_words(line) for line in Path(classes).read_text().splitlines() if line.strip()]
+        return sorted(read_json(classes))
+    return [_words(line) for line in read_lines(classes) if line.strip()]
 
 
 def find_templates(templates: str | Sequence[str]) -> list[str]:
