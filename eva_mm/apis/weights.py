@@ -1,6 +1,8 @@
 """Loading whole models: of our runs, of hosts, or any released EVA file, never silently in part."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
@@ -11,6 +13,8 @@ from torch import nn
 from eva_mm.apis.errors import UserError
 from eva_mm.checkpoint import Report, load_model, read_checkpoint
 from eva_mm.checkpoint.convert import unwrap
+from eva_mm.checkpoint.file_grid import recorded_grid
+from eva_mm.checkpoint.key_tables import key_table
 
 
 def _load_as_it_is(model: nn.Module, weights: dict, checkpoint: str) -> str:
@@ -22,6 +26,13 @@ def _load_as_it_is(model: nn.Module, weights: dict, checkpoint: str) -> str:
             f'({", ".join(result.unexpected_keys[:3])}); give a checkpoint of this config.'
         )
     return f'loaded {len(weights)} weights from {checkpoint}'
+
+
+def _of_its_grid(model: nn.Module, task: str, checkpoint: Mapping[str, Any]) -> bool:
+    """Whether positions with as many rows as the model's are of the model's grid: recorded, or a square as usual."""
+    grid = getattr(getattr(model, key_table(task).trunk.removesuffix('.'), None), 'grid', None)
+    recorded = recorded_grid(checkpoint)
+    return grid in (None, recorded) or (recorded is None and len(grid) == 2 and grid[0] == grid[1])
 
 
 def load_weights(model: nn.Module, checkpoint: str) -> Report | None:
@@ -38,11 +49,13 @@ def load_weights(model: nn.Module, checkpoint: str) -> Report | None:
         ValueError: It is no checkpoint, an unsafe one, or one of another model.
     """
     model = model.module if is_model_wrapper(model) else model
-    weights, own = unwrap(read_checkpoint(checkpoint)), model.state_dict()
+    content, own = read_checkpoint(checkpoint), model.state_dict()
+    weights = unwrap(content)
     task = getattr(getattr(model, 'backbone', model), 'checkpoint_task', None)
     # a plain EVA backbone may stand in the model of another task: its own checkpoints need no conversion
     fits = weights.keys() == own.keys() and all(weights[name].shape == own[name].shape for name in own)
-    report = load_model(model, checkpoint, task) if task and not fits else None
+    convert = task and not (fits and _of_its_grid(model, task, content))
+    report = load_model(model, checkpoint, task) if convert else None
     print_log(str(report or _load_as_it_is(model, weights, checkpoint)), logger='current')
     return report
 
