@@ -103,7 +103,7 @@ def with_record(weights: Mapping[str, Tensor], grid: Grid | None) -> Mapping[str
     if grid is None:
         return weights
     recorded: OrderedDict[str, Tensor] = OrderedDict(weights)
-    setattr(recorded, '_metadata', OrderedDict({'': {RECORD: tuple(grid)}}))
+    recorded._metadata = OrderedDict({'': {RECORD: tuple(grid)}})  # type: ignore[attr-defined]
     return recorded
 
 
