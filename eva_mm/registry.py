@@ -27,6 +27,7 @@ HOST_TYPES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     'eva_mm.models.backbones.eva_vit_adapter': ('mmcv', 'seg', ('EVAViTAdapter',)),
     'eva_mm.models.roi_heads': ('mmdet', 'det', ('EVACascadeRoIHead', 'FederatedLoss')),
     'eva_mm.models.detectors': ('mmdet', 'det', ('EVACascadeRCNN', 'MaskTTAModel')),
+    'eva_mm.models.task_modules': ('mmdet', 'det', ('OwnBestAssigner',)),
     'eva_mm.datasets.lvis_format': ('mmdet', 'det', ('LVISFormatDataset',)),
     'eva_mm.evaluation.lvis_metric': ('mmdet', 'det', ('LVISMaxDetsMetric',)),
     'eva_mm.models.decode_heads': ('mmseg', 'seg', ('EVAMask2FormerHead',)),

@@ -8,6 +8,7 @@ from eva_mm.layers.relative_position import (
     relative_offsets,
     resize_relative_position,
 )
+from tests.helpers.parity import assert_near
 
 MODES = {'vitdet': 'linear', 'beit': 'geometric'}
 
@@ -35,7 +36,7 @@ def test_offsets_match_the_released_code(reference):
         # no model has queries and keys on different grids, so there is no code for it
         if case['q_size'] == case['k_size']:
             found = relative_offsets(case['table'], case['q_size'], MODES[case['interp_type']])
-            torch.testing.assert_close(found, case['result'], rtol=1e-5, atol=1e-5)
+            assert_near(found, case['result'], 1e-6)
             compared += 1
     assert compared == 7
 
@@ -47,7 +48,7 @@ def test_bias_matches_the_released_code(reference):
         q, k, bias = relative(case['q'][:, None], torch.zeros_like(case['q'])[:, None], case['hw'])
         assert bias is None
         logits = 6**-0.5 * q @ k.transpose(-2, -1)
-        torch.testing.assert_close(logits[:, 0], case['result'] - case['attn'], rtol=1e-5, atol=1e-5)
+        assert_near(logits[:, 0], case['result'] - case['attn'])
 
 
 @pytest.mark.parametrize('mode', ['linear', 'geometric'])

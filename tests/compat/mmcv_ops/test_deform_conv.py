@@ -4,31 +4,29 @@ import torch.nn.functional as F
 from mmcv.ops import DeformConv2dPack, ModulatedDeformConv2dPack, deform_conv2d, modulated_deform_conv2d
 from torch.autograd import gradcheck
 
+from tests.helpers.parity import assert_near
+
 
 def leaves(*tensors):
     return [tensor.clone().requires_grad_() for tensor in tensors]
-
-
-def close(actual, expected):
-    torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_golden(golden):
     case = golden['deform_conv']
     inputs = leaves(case['inp'], case['off'], case['wt'])
     output = deform_conv2d(*inputs, 1, 1, 1, 2, 2)
-    close(output, case['y'])
+    assert_near(output, case['y'])
     for actual, expected in zip(torch.autograd.grad(output, inputs, case['w']), case['g'], strict=True):
-        close(actual, expected)
+        assert_near(actual, expected)
 
 
 def test_golden_modulated(golden):
     plain, case = golden['deform_conv'], golden['modulated_deform_conv']
     inputs = leaves(plain['inp'], plain['off'], case['msk'], plain['wt'], case['bias'])
     output = modulated_deform_conv2d(*inputs, 1, 1, 1, 2, 2)
-    close(output, case['y'])
+    assert_near(output, case['y'])
     for actual, expected in zip(torch.autograd.grad(output, inputs, case['w']), case['g'], strict=True):
-        close(actual, expected)
+        assert_near(actual, expected)
 
 
 @pytest.mark.parametrize('groups', [1, 2])
