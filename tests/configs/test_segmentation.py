@@ -50,6 +50,21 @@ def test_released_recipes_have_their_numbers(name):
 
 
 @pytest.mark.parametrize('name', RELEASED)
+def test_released_test_pipelines(name):
+    """Short sides of 896 or seven others, multiples of 32, mirrored, then padded with black by the preprocessor."""
+    cfg = _config(name)
+    steps = [(step.type, step.get('scale'), step.get('size_divisor')) for step in cfg.test_pipeline]
+    assert steps[1:3] == [('Resize', (3584, 896), None), ('ResizeToMultiple', None, 32)]
+    resize, multiple, flip, *_ = cfg.tta_pipeline[1].transforms
+    assert [step.scale for step in resize] == [(4 * side, side) for side in (512, 640, 768, 896, 1024, 1152, 1280)]
+    assert [(step.type, step.size_divisor) for step in multiple] == [('ResizeToMultiple', 32)]
+    assert [step.prob for step in flip] == [0.0, 1.0]
+    assert cfg.model.data_preprocessor.type == 'eva_mm.BlackPadSegPreProcessor'
+    assert cfg.model.data_preprocessor.test_cfg == dict(size=(896, 896))
+    assert cfg.model.test_cfg == dict(mode='slide', crop_size=(896, 896), stride=(512, 512))
+
+
+@pytest.mark.parametrize('name', RELEASED)
 def test_schedule_is_that_of_the_logs(name):
     _, iterations, warmup, lr, _, _ = RELEASED[name]
     cfg = _config(name)
