@@ -56,7 +56,7 @@ val_dataloader = dict(
         data_root='data/imagenet',
         split='val',
         pipeline=[
-            dict(type='LoadImageFromFile'),
+            dict(type='LoadImageFromFile', imdecode_backend='pillow', color_type='color_ignore_orientation'),
             dict(type='ResizeEdge', scale=256, edge='short', backend='pillow', interpolation='bicubic'),
             dict(type='CenterCrop', crop_size=224),
             dict(type='eva_mm.EvenPatchMask', grid_size=16),

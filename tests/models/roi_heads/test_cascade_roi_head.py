@@ -126,6 +126,20 @@ def test_losses_with_the_rpn_match_the_released_code(detector, released_detector
     assert found == pytest.approx(theirs, rel=1e-5)
 
 
+def test_images_without_objects_train(detector, released_detector):
+    """A crop may leave none; the release trains on it, as background."""
+    case, model = detector
+    model.train()
+    images, samples = released_detector.preprocess(model, case)
+    empty = slice(0, 0)
+    samples[0].gt_instances = samples[0].gt_instances[empty]
+    for batch in ((images, samples), (images[:1], samples[:1])):
+        losses = [value for name, value in model.loss(*batch).items() if 'loss' in name]
+        total = sum(sum(value) if isinstance(value, list) else value for value in losses)
+        assert total.isfinite() and total > 0
+        total.backward()
+
+
 def test_suppression_matches_the_released_code(reference):
     pytest.importorskip('mmdet')
     from eva_mm.models.roi_heads.cascade_roi_head import suppress
