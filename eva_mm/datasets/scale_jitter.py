@@ -5,7 +5,6 @@ shrinks; OpenCV, mmdet's default, takes the four nearest.
 """
 
 import numpy as np
-from mmcv.transforms.utils import cache_randomness
 from mmdet.datasets.transforms import RandomCrop, Resize
 from PIL import Image
 
@@ -78,7 +77,6 @@ class ScaleJitter(PillowResize):
         super().__init__(scale, interpolation)
         self.ratio_range = tuple(ratio_range)
 
-    @cache_randomness
     def _draw(self) -> float:
         return np.random.uniform(*self.ratio_range)
 
@@ -105,7 +103,6 @@ class FixedSizeCrop(RandomCrop):
     def __init__(self, crop_size: tuple[int, int], recompute_bbox: bool = False) -> None:
         super().__init__(crop_size, 'absolute', allow_negative_crop=True, recompute_bbox=recompute_bbox)
 
-    @cache_randomness
     def _rand_offset(self, margin: tuple[int, int]) -> tuple[int, int]:
         share = np.random.uniform()
         return int(np.round(margin[0] * share)), int(np.round(margin[1] * share))
