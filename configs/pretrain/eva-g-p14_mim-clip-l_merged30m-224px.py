@@ -47,7 +47,7 @@ train_dataloader = dict(
             dict(type='PackInputs'),
         ]))
 val_dataloader = dict(
-    batch_size=32,
+    batch_size=48,
     num_workers=10,
     sampler=dict(type='DefaultSampler', shuffle=False),
     collate_fn=dict(type='default_collate'),

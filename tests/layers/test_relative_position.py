@@ -104,3 +104,14 @@ def test_unknown_mode():
         DecomposedRelativePosition(8, (4, 4), 'cubic')
     with pytest.raises(ValueError, match="got 'cubic'"):
         resize_relative_position(torch.zeros(7, 1), 9, 'cubic')
+
+
+@pytest.mark.parametrize(('mode', 'size', 'warns'), [('linear', 9, 0), ('geometric', 9, 1), ('geometric', 4, 0)])
+def test_training_a_geometrically_resized_table_is_not_silent(mode, size, warns, recwarn):
+    """The release cuts its gradient; in evaluation nothing is said."""
+    table = torch.randn(7, 8, requires_grad=True)
+    with torch.no_grad():
+        relative_offsets(table, size, mode)
+    assert len(recwarn) == 0
+    relative_offsets(table, size, mode)
+    assert len(recwarn) == warns and all('meant for evaluation' in str(each.message) for each in recwarn)
