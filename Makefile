@@ -12,8 +12,8 @@ setup: $(INSTALLED)
 $(INSTALLED): requirements.txt setup.cfg setup.py pyproject.toml
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --requirement requirements.txt
-	@# its wheel asks for decord and a second OpenCV; neither is needed, videos are read with PyAV
-	$(RUN) -m pip install --quiet --no-deps mmaction2==1.2.0
+	@# their wheels ask for decord, a second OpenCV, transformers, a scorer of captions; none is needed
+	$(RUN) -m pip install --quiet --no-deps mmaction2==1.2.0 clip_benchmark==1.6.2
 	$(RUN) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $(INSTALLED)
 

@@ -20,6 +20,8 @@ HOST_TYPES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     'eva_mm.datasets.merged.dataset': ('PIL', 'pretrain', ('MergedImages',)),
     'eva_mm.datasets.pillow_rand_augment': ('PIL', 'pretrain', ('PillowRandAugment',)),
     'eva_mm.datasets.pillow_resized_crop': ('mmpretrain', 'pretrain', ('PillowRandomResizedCrop',)),
+    'eva_mm.datasets.benchmark_images': ('clip_benchmark', 'benchmarks', ('BenchmarkImages',)),
+    'eva_mm.datasets.benchmark_shards': ('PIL', 'clip', ('BenchmarkShards',)),
     'eva_mm.datasets.image_text.csv_pairs': ('PIL', 'clip', ('ImageTextCSV',)),
     'eva_mm.datasets.image_text.transforms': ('open_clip', 'clip', ('CLIPTokenize', 'PackImageText')),
     'eva_mm.models.action_heads': ('mmaction', 'video', ('EVAVideoHead',)),

@@ -14,7 +14,7 @@ import yaml
 import eva_mm
 from eva_mm.apis.errors import UserError
 
-# where the released files are (README of the release); nothing here downloads them
+# where the released files are (README of the release), unless a metafile says otherwise; nothing here downloads them
 HUB = 'https://huggingface.co/BAAI/EVA'
 WEIGHTS_VARIABLE = 'EVA_MM_WEIGHTS'
 WEIGHTS_FOLDER = 'checkpoints'
@@ -48,7 +48,8 @@ class ModelInfo:
         name: What it is called: the name of its metafile, or its place among the configs without ``.py``.
         task: A key of ``DEFAULT_MODELS``.
         config: Its config file.
-        weights: Name of the released file on the public hub; ``None`` if none was released.
+        weights: Name of the released file; ``None`` if none was released.
+        hub: Address of the folder that has it.
         metadata: ``Parameters`` and ``Training Data``, where a metafile says so.
         results: The published figures, as in the metafile.
     """
@@ -57,6 +58,7 @@ class ModelInfo:
     task: str
     config: Path
     weights: str | None = None
+    hub: str = HUB
     metadata: Mapping[str, Any] = field(default_factory=dict)
     results: tuple[Mapping[str, Any], ...] = ()
 
@@ -91,6 +93,7 @@ def _of_metafile(entry: Mapping[str, Any], root: Path) -> ModelInfo:
         task=_task(config.relative_to(root / 'configs')),
         config=config,
         weights=entry.get('Weights') and Path(entry['Weights']).name,
+        hub=entry.get('Hub', HUB),
         metadata=entry.get('Metadata') or {},
         results=tuple(entry.get('Results') or ()),
     )
@@ -186,6 +189,6 @@ def find_weights(info: ModelInfo, weights_dir: str | os.PathLike | None = None) 
     if not path.is_file():
         raise FileNotFoundError(
             f'{info.name} needs the released file {info.weights}, which is not in the folder {folder}: get it from '
-            f'{HUB} and put it there, or name your folder with {WEIGHTS_VARIABLE} or weights_dir.'
+            f'{info.hub} and put it there, or name your folder with {WEIGHTS_VARIABLE} or weights_dir.'
         )
     return path

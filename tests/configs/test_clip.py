@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import open_clip
 import pytest
 import torch
 from mmengine.config import Config
@@ -10,6 +11,7 @@ from mmengine.registry import init_default_scope
 from PIL import Image
 from torchvision.transforms import CenterCrop, InterpolationMode, Resize
 
+from eva_mm.registry import MODELS
 from tests.helpers.recipes import differences
 
 FOLDER = Path(__file__).parents[2] / 'configs' / 'clip'
@@ -113,6 +115,30 @@ TABLES = {
         'optim_wrapper.optimizer.betas': (0.9, 0.98),
         'optim_wrapper.optimizer.eps': 1e-6,
     },
+    # the command of EVA-CLIP/README.md, the table of models there, and EVA01-CLIP-g-14-plus.json
+    'eva-clip-g-plus-p14_merged2b-224px': {
+        **SHARED,
+        'model.embed_dim': 1024,
+        'model.visual.drop_path_rate': 0.0,
+        'model.visual.patch_dropout': 0.5,
+        'model.text.context_length': 77,
+        'model.text.vocab_size': 49408,
+        'model.text.width': 1024,
+        'model.text.layers': 24,
+        'model.text.heads': 16,
+        'model.text.init_cfg.projection': False,  # --skip-list text_projection
+        'train_dataloader.batch_size': 1024,  # of 112 GPUs: 114,688
+        'train_dataloader.num_workers': 8,
+        'train_cfg.max_iters': 100 * 352,  # 40 million samples are 349 batches, 44 for each of 8 workers
+        'train_cfg.val_interval': 352,
+        'default_hooks.checkpoint.interval': 352,
+        'optim_wrapper.clip_grad.max_norm': 5.0,
+        'optim_wrapper.optimizer.type': 'mmpretrain.Lamb',
+        'optim_wrapper.optimizer.betas': (0.9, 0.999),
+        'optim_wrapper.optimizer.eps': 1e-8,
+        'randomness.seed': 4096,
+        'randomness.diff_rank_seed': True,
+    },
 }
 
 
@@ -131,3 +157,42 @@ def test_objectnet_is_not_cropped():
     """CLIP_benchmark, with which the release measured, leaves the red border."""
     steps = Config.fromfile(FOLDER / 'zero-shot_objectnet.py').test_dataloader.dataset.pipeline
     assert [step.type for step in steps] == ['LoadImageFromFile', 'ResizeEdge', 'CenterCrop', 'PackInputs']
+
+
+PLUS = {'model.text.width': 1024, 'model.text.heads': 16, 'model.text.layers': 24}
+
+
+@pytest.mark.parametrize('name, options', [('eva-clip-g-plus-p14_merged2b-224px', {}), ('zero-shot_sun397', PLUS)])
+def test_g_plus_has_the_parameters_of_open_clip(name, options):
+    """Any other benchmark takes g-plus with the three options that configs/clip/README.md has."""
+    cfg = Config.fromfile(FOLDER / f'{name}.py')
+    cfg.merge_from_dict(options)
+    assert ' '.join(f'{key}={value}' for key, value in PLUS.items()) in (FOLDER / 'README.md').read_text()
+    theirs = open_clip.get_model_config('EVA01-g-14-plus')
+    with torch.device('meta'):
+        model = MODELS.build(cfg.model)
+        text = open_clip.transformer.TextTransformer(**theirs['text_cfg'], output_dim=theirs['embed_dim'])
+    visual = sum(weight.numel() for weight in model.visual.parameters())
+    assert visual == 1_012_588_928  # as EVA-CLIP-g
+    shapes = {name: tuple(weight.shape) for name, weight in model.text.state_dict().items() if name != 'logit_scale'}
+    assert shapes == {name: tuple(weight.shape) for name, weight in text.state_dict().items()}
+    assert sum(weight.numel() for weight in model.parameters()) == 1_366_621_569
+
+
+# CLIP_benchmark's name of each data set; those of the release's clip/benchmark.md
+LIBRARY = {
+    'sun397': 'sun397', 'voc2007': 'voc2007', 'caltech101': 'caltech101', 'cars': 'cars', 'country211': 'country211',
+    'dtd': 'dtd', 'eurosat': 'eurosat', 'fer2013': 'fer2013', 'aircraft': 'fgvc_aircraft', 'flowers': 'flowers',
+    'food101': 'food101', 'gtsrb': 'gtsrb', 'mnist': 'mnist', 'pets': 'pets', 'stl10': 'stl10', 'pcam': 'pcam',
+    'renderedsst2': 'renderedsst2',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('name', [*LIBRARY, 'resisc45'])
+def test_words_and_images_of_a_benchmark_are_of_one_data_set(name):
+    cfg = Config.fromfile(FOLDER / f'zero-shot_{name}.py')
+    images = cfg.test_dataloader.dataset
+    words = cfg.model.zero_shot
+    assert images.get('name') == LIBRARY.get(name)
+    assert words.classes == words.templates == {key: value for key, value in images.items() if key != 'pipeline'}
+    assert [step.type for step in images.pipeline] == ['ResizeEdge', 'CenterCrop', 'PackInputs']
