@@ -12,7 +12,7 @@ setup: $(INSTALLED)
 $(INSTALLED): requirements.lock requirements-no-deps.lock setup.cfg setup.py pyproject.toml
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --require-hashes --requirement requirements.lock
-	@# mmaction2's wheel asks for decord and a second OpenCV; neither is needed, videos are read with PyAV
+	@# their wheels ask for decord, a second OpenCV, transformers, a scorer of captions; none is needed
 	$(RUN) -m pip install --quiet --no-deps --require-hashes --requirement requirements-no-deps.lock
 	$(RUN) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $(INSTALLED)

@@ -1,5 +1,8 @@
 """Loading whole models: of our runs, of hosts, or any released EVA file, never silently in part."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
@@ -9,6 +12,8 @@ from torch import nn
 from eva_mm.apis.errors import UserError
 from eva_mm.checkpoint import Checkpoint, Report, load_model
 from eva_mm.checkpoint.file import Source
+from eva_mm.checkpoint.file_grid import recorded_grid
+from eva_mm.checkpoint.key_tables import key_table
 from eva_mm.safe_io.printed import printable
 from eva_mm.safe_io.weights import value_problem
 
@@ -31,6 +36,13 @@ def _first(names: list[str]) -> str:
     return ', '.join(printable(name, 80) for name in names[:3])
 
 
+def _of_its_grid(model: nn.Module, task: str, checkpoint: Mapping[str, Any]) -> bool:
+    """Whether positions with as many rows as the model's are of the model's grid: recorded, or a square as usual."""
+    grid = getattr(getattr(model, key_table(task).trunk.removesuffix('.'), None), 'grid', None)
+    recorded = recorded_grid(checkpoint)
+    return grid in (None, recorded) or (recorded is None and len(grid) == 2 and grid[0] == grid[1])
+
+
 def load_weights(model: nn.Module, checkpoint: Source) -> Report | None:
     """Load a checkpoint into a model built from a config.
 
@@ -50,7 +62,8 @@ def load_weights(model: nn.Module, checkpoint: Source) -> Report | None:
     task = getattr(getattr(model, 'backbone', model), 'checkpoint_task', None)
     # a plain EVA backbone may stand in the model of another task: its own checkpoints need no conversion
     fits = weights.keys() == own.keys() and all(weights[name].shape == own[name].shape for name in own)
-    report = load_model(model, opened, task) if task and not fits else None
+    convert = task and not (fits and _of_its_grid(model, task, opened.content))
+    report = load_model(model, opened, task) if convert else None
     print_log(str(report or _load_as_it_is(model, opened)), logger='current')
     return report
 

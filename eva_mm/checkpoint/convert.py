@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from eva_mm.checkpoint.file_grid import recorded_grid
 from eva_mm.checkpoint.fit import drop_spare_rows, fit_state_dict
 from eva_mm.checkpoint.key_tables import key_table
 from eva_mm.checkpoint.layouts import find_layout
@@ -50,6 +51,7 @@ def convert_state_dict(
     target: Mapping[str, Tensor] | None = None,
     grid: tuple[int, ...] | None = None,
     only: str = '',
+    file_grid: tuple[int, ...] | None = None,
 ) -> Conversion:
     """Convert the weights of any EVA checkpoint to those of the model that this task's configs build.
 
@@ -65,13 +67,15 @@ def convert_state_dict(
         grid: Patches of the target's positions, (H, W) or (T, H, W). Needed where they are not square, and from one
             clip length to another.
         only: Take only weights whose name in the model starts so, for instance ``'backbone.'``.
+        file_grid: Patches of the file's positions. Needed where the file does not say it and it is not that of a
+            released model: see :mod:`eva_mm.checkpoint.file_grid`.
 
     Returns:
         The weights and the report. Resized weights are fp32, others keep their dtype.
 
     Raises:
-        ValueError: Unknown task or source, no weights, no EVA checkpoint, one of another architecture, or with values
-            that no weight can have.
+        ValueError: Unknown task or source, no weights, no EVA checkpoint, one of another architecture, with values that
+            no weight can have, or whose grid is not known.
     """
     table = key_table(task)
     weights = unwrap(state_dict)
@@ -87,7 +91,8 @@ def convert_state_dict(
         spare, mark = table.spare_rows
         if mark and any_match(mark, weights):
             renamed = drop_spare_rows(renamed, target, spare, report)
-        renamed = fit_state_dict(renamed, target, table.per_class, grid, report)
+        file_grid = file_grid or recorded_grid(state_dict)
+        renamed = fit_state_dict(renamed, target, table.per_class, grid, report, file_grid)
     report.loaded = list(renamed)
     if target is not None:
         _compare(table, target, report)

@@ -26,7 +26,8 @@ GENERAL_LAYOUTS = (
     Layout(
         'eva-clip',
         (r'visual\.blocks\.\d+\.attn\.qkv\.weight',),
-        (Row(r'visual\.((?!head\.).*)', r'\1'),),
+        # EVA_CLIP g-plus and later files have the scale beside the towers
+        (Row(r'visual\.((?!head\.).*)', r'\1'), Row(r'logit_scale', 'text.logit_scale')),
     ),
     Layout(
         'open_clip',

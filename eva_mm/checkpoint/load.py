@@ -42,13 +42,16 @@ def _load(
     task: str,
     strict: bool,
     prefix: str,
-    grid: tuple | None,
+    grid: tuple[int, ...] | None,
     mapped: bool = False,
+    file_grid: tuple[int, ...] | None = None,
 ) -> Report:
     target = {prefix + name: tensor for name, tensor in module.state_dict().items()}
     checkpoint = Checkpoint.open(source)
     try:
-        conversion: Conversion = convert_state_dict(checkpoint.content, task, target=target, grid=grid, only=prefix)
+        conversion: Conversion = convert_state_dict(
+            checkpoint.content, task, target=target, grid=grid, only=prefix, file_grid=file_grid
+        )
     except ValueError as error:
         raise ValueError(f'{checkpoint}: {error}') from error
     if strict:
@@ -67,6 +70,7 @@ def load_pretrained(
     task: str | None = None,
     strict: bool = True,
     mapped: bool = False,
+    file_grid: tuple[int, ...] | None = None,
 ) -> Report:
     """Load any EVA checkpoint into a backbone, resized to its patches, positions and windows.
 
@@ -78,6 +82,7 @@ def load_pretrained(
         mapped: Let the weights lie in the file as :class:`Checkpoint` maps it, where dtype and device agree,
             instead of copying them: they are read when they are used, and what is trained is copied then. The file
             must not be written to while the backbone lives.
+        file_grid: Patches of the file's positions, (H, W) or (T, H, W), where the file does not say it.
 
     Returns:
         What happened to each weight.
@@ -89,7 +94,7 @@ def load_pretrained(
     """
     task = task or backbone.checkpoint_task
     grid = getattr(backbone, 'grid', None)
-    return _load(backbone, source, task, strict, key_table(task).trunk, grid, mapped)
+    return _load(backbone, source, task, strict, key_table(task).trunk, grid, mapped, file_grid)
 
 
 def load_model(model: nn.Module, source: Source, task: str, strict: bool = True) -> Report:

@@ -3,6 +3,7 @@
 Shape letters: B batch, h heads, N = H*W tokens, d channels of a head.
 """
 
+import warnings
 from functools import lru_cache
 
 import torch
@@ -15,6 +16,10 @@ from eva_mm.layers.logit_terms import RowsAndColumns
 RESIZE_MODES = ('linear', 'geometric')
 # fixed in the released code, not solved for the sizes
 _GEOMETRIC_RATIO = 1.0903078
+_TRAINED_WHILE_GEOMETRIC = (
+    "rel_pos_resize='geometric' is meant for evaluation: the release gives a resized table no gradient, here it is "
+    "trained. Train with 'linear', as the release does."
+)
 
 
 @lru_cache(maxsize=32)
@@ -35,7 +40,9 @@ def resize_relative_position(table: Tensor, new_length: int, mode: str = 'linear
         mode: ``'linear'`` stretches the table, as ViTDet does. ``'geometric'`` is the release's evaluation at 1536
             pixels (``interp_type='beit'``): row i of the old table stands at distance 1 + q + ... + q**(i-1) with
             q = 1.0903078, and a cubic spline through these knots, extrapolated where they end, is read at the
-            integers. Near offsets keep their rows and far ones are pressed together.
+            integers. Near offsets keep their rows and far ones are pressed together. For evaluation: the
+            release resizes outside of torch, so its resized tables get no gradient. Here they get one, and a warning
+            says so.
 
     Returns:
         (new_length, d) in the dtype of ``table``.
@@ -51,6 +58,8 @@ def resize_relative_position(table: Tensor, new_length: int, mode: str = 'linear
         stretched = F.interpolate(table.float().T[None], size=new_length, mode='linear', align_corners=False)
         return stretched[0].T.to(table.dtype)
     matrix = _geometric_matrix(table.shape[0], new_length).to(table.device)
+    if table.requires_grad and torch.is_grad_enabled():
+        warnings.warn(_TRAINED_WHILE_GEOMETRIC, stacklevel=2)
     return (matrix @ table.double()).to(table.dtype)
 
 

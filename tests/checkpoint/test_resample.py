@@ -3,10 +3,11 @@ import torch
 
 from eva_mm.checkpoint import resample
 from eva_mm.layers import PatchEmbed
+from tests.helpers.parity import assert_near
 
 
 def exact(actual, expected):
-    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-6, check_dtype=False)
+    assert_near(actual, expected, 1e-6)
 
 
 def test_patch_kernel_equals_the_released_script(reference):

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from mmengine.logging import print_log
@@ -9,6 +10,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from eva_mm.checkpoint import load_pretrained
+from eva_mm.checkpoint.file_grid import RECORD
 from eva_mm.layers import Attention, Block, LayerNorm, PatchEmbed, resize_position_embedding
 from eva_mm.layers.checkpointing import WithCp
 from eva_mm.models.backbones.arch_zoo import ARCH_ZOO, resolve_arch
@@ -21,6 +23,11 @@ OUT_TYPES = ('raw', 'featmap', 'cls_token', 'avg_featmap')
 
 def _as_tuple(size: int | Sequence[int], length: int) -> tuple[int, ...]:
     return (size,) * length if isinstance(size, int) else tuple(size)
+
+
+def _record_grid(module: 'EVAViT', state_dict: dict, prefix: str, local_metadata: dict) -> None:
+    """Keep with the weights what their number of positions does not tell."""
+    local_metadata[RECORD] = module.grid
 
 
 @MODELS.register_module()
@@ -126,6 +133,16 @@ class EVAViT(BaseModule):
         elif out_type == 'avg_featmap':
             self.fc_norm = LayerNorm(dims)
         self._freeze()
+        self._register_state_dict_hook(_record_grid)
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, local_metadata: dict, *args: Any) -> None:
+        grid = local_metadata.get(RECORD)
+        if grid is not None and tuple(grid) != self.grid:
+            raise ValueError(
+                f'The positions of the weights are of a grid {tuple(grid)}, those of the model of {self.grid}: '
+                'load them with eva_mm.checkpoint.load_pretrained, which resizes them.'
+            )
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
 
     def _resolve_out_indices(self, indices: tuple[int, ...]) -> tuple[int, ...]:
         resolved = tuple(index + self.num_layers if index < 0 else index for index in indices)

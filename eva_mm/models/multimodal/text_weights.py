@@ -38,7 +38,7 @@ def _read(path: str | os.PathLike) -> dict[str, Tensor]:
     return read_torchscript(path) if is_torchscript(path) else Checkpoint.open(path).weights
 
 
-def load_text_tower(tower: nn.Module, path: str | os.PathLike) -> str:
+def load_text_tower(tower: nn.Module, path: str | os.PathLike, projection: bool = True) -> str:
     """Start a text tower from that of another CLIP.
 
     The projection is taken only if it leads to as many channels: EVA-CLIP-g projects to 1024, OpenAI's CLIP-L, which
@@ -47,6 +47,7 @@ def load_text_tower(tower: nn.Module, path: str | os.PathLike) -> str:
     Args:
         tower: open_clip's ``TextTransformer``.
         path: A file of ``torch.save``, safetensors, or OpenAI's TorchScript archive.
+        projection: Whether the projection is taken where it fits; the release's recipes with other towers start anew.
 
     Returns:
         A sentence that says what was taken.
@@ -59,8 +60,8 @@ def load_text_tower(tower: nn.Module, path: str | os.PathLike) -> str:
         raise FileNotFoundError(f'There is no checkpoint {path} for the text tower: give a CLIP, or init_cfg=None.')
     weights = text_state_dict(_read(path))
     target = tower.state_dict()
-    projection = weights.get('text_projection')
-    if projection is not None and projection.shape != target['text_projection'].shape:
+    own = weights.get('text_projection')
+    if own is not None and (not projection or own.shape != target['text_projection'].shape):
         del weights['text_projection']
     wrong = [name for name, weight in weights.items() if name not in target or weight.shape != target[name].shape]
     if wrong:

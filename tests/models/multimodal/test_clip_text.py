@@ -65,6 +65,15 @@ def test_a_projection_to_other_channels_is_not_taken(tmp_path):
     torch.testing.assert_close(tower.positional_embedding, weights['positional_embedding'])
 
 
+def test_a_projection_that_fits_may_be_left_out(tmp_path):
+    weights, path = _file(tmp_path, 8)
+    tower = CLIPTextTower(8, **SIZE, init_cfg=dict(type='Pretrained', checkpoint=path, projection=False))
+    own = tower.text_projection.clone()
+    tower.init_weights()
+    torch.testing.assert_close(tower.text_projection, own, rtol=0, atol=0)
+    torch.testing.assert_close(tower.positional_embedding, weights['positional_embedding'])
+
+
 def test_another_architecture(tmp_path):
     _, path = _file(tmp_path, 8, width=8)
     with pytest.raises(ValueError, match='has another architecture: .* is .* there, here it is'):
