@@ -1,10 +1,11 @@
-"""The pre-norm transformer block, the same in every EVA model."""
+"""The transformer block: attention and MLP, each added to the tokens."""
 
 import torch
 from torch import Tensor, nn
 
+from eva_mm.layers.attention import Grid
 from eva_mm.layers.checkpointing import WithCp, check_with_cp, run_checkpointed
-from eva_mm.layers.layer_norm import LayerNorm
+from eva_mm.layers.layer_norm import LayerNorm, Norm
 
 
 class DropPath(nn.Module):
@@ -35,32 +36,14 @@ class DropPath(nn.Module):
         return f'rate={self.rate}'
 
 
-class Mlp(nn.Module):
-    """Linear, exact (erf) GELU, Linear; one dropout, after the second Linear."""
-
-    def __init__(self, dims: int, hidden_dims: int, drop: float = 0.0) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(dims, hidden_dims)
-        self.act = nn.GELU()
-        self.fc2 = nn.Linear(hidden_dims, dims)
-        self.drop = nn.Dropout(drop)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(..., C) to (..., C)."""
-        hidden = self.fc1(x)
-        # nothing but a gradient needs the values before the activation
-        hidden = self.act(hidden) if torch.is_grad_enabled() else torch.ops.aten.gelu_(hidden)
-        return self.drop(self.fc2(hidden))
-
-
 class Block(nn.Module):
     """Pre-norm block: ``x + attn(norm1(x))``, then ``x + mlp(norm2(x))``.
 
     Args:
         dims: Channels C.
         attention: Called as ``attention(tokens, grid)``; the block does not know which kind it is.
-        feedforward_channels: Hidden width of the MLP.
-        drop: Dropout after the MLP.
+        mlp: Called as ``mlp(tokens)``.
+        norm: Channels to a built normalisation.
         drop_path: Stochastic depth rate of both branches.
         layer_scale_init_value: Start of ``gamma_1`` and ``gamma_2``; ``None`` means that they do not exist.
         with_cp: Recompute the block in the backward pass instead of keeping its activations; ``'selective'`` recomputes
@@ -74,19 +57,19 @@ class Block(nn.Module):
         self,
         dims: int,
         attention: nn.Module,
-        feedforward_channels: int,
+        mlp: nn.Module,
         *,
-        drop: float = 0.0,
+        norm: Norm = LayerNorm,
         drop_path: float = 0.0,
         layer_scale_init_value: float | None = None,
         with_cp: WithCp = False,
     ) -> None:
         super().__init__()
         check_with_cp(with_cp)
-        self.norm1 = LayerNorm(dims)
+        self.norm1 = norm(dims)
         self.attn = attention
-        self.norm2 = LayerNorm(dims)
-        self.mlp = Mlp(dims, feedforward_channels, drop)
+        self.norm2 = norm(dims)
+        self.mlp = mlp
         self.drop_path = DropPath(drop_path)
         self.with_cp = with_cp
         self.gamma_1 = self.gamma_2 = None
@@ -97,12 +80,20 @@ class Block(nn.Module):
     def _branch(self, branch: Tensor, gamma: Tensor | None) -> Tensor:
         return self.drop_path(branch if gamma is None else gamma * branch)
 
-    def _forward(self, x: Tensor, grid: tuple[int, ...]) -> Tensor:
+    def _forward(self, x: Tensor, grid: Grid) -> Tensor:
         x = x + self._branch(self.attn(self.norm1(x), grid), self.gamma_1)
         branch = self._branch(self.mlp(self.norm2(x)), self.gamma_2)
         # the first sum belongs to this block, so without a gradient the second may overwrite it
         return x + branch if torch.is_grad_enabled() else x.add_(branch)
 
-    def forward(self, x: Tensor, grid: tuple[int, ...]) -> Tensor:
+    def forward(self, x: Tensor, grid: Grid) -> Tensor:
         """(B, N, C) to (B, N, C); ``grid`` is the shape of the patch tokens."""
         return run_checkpointed(self._forward, x, grid, with_cp=self.with_cp)
+
+
+class PostNormBlock(Block):
+    """Residual post-norm: ``x + norm1(attn(x))``, then ``x + norm2(mlp(x))``."""
+
+    def _forward(self, x: Tensor, grid: Grid) -> Tensor:
+        x = x + self._branch(self.norm1(self.attn(x, grid)), self.gamma_1)
+        return x + self._branch(self.norm2(self.mlp(x)), self.gamma_2)

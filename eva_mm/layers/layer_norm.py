@@ -1,8 +1,13 @@
 """Layer normalisation that always computes in fp32, over the last or the second dimension."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+# channels to a built normalisation
+Norm = Callable[[int], nn.Module]
 
 
 class LayerNorm(nn.LayerNorm):

@@ -1,6 +1,7 @@
 """Pixels to tokens."""
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 def scale_gradient(x: Tensor, factor: float) -> Tensor:
@@ -21,27 +22,44 @@ class PatchEmbed(nn.Module):
         patch_size: (p_h, p_w) for images, (p_t, p_h, p_w) for clips.
         grad_scale: Factor on the gradient that reaches this layer. The released code has 1 in pre-training and video,
             0 in classification and detection; 0.1 is its optional ``stop_grad_conv1`` of pre-training.
+        bias: Whether the convolution has a bias.
+        pad: Pad height and width with zeros, at the bottom and right, to a multiple of the patch.
     """
 
     def __init__(
-        self, in_channels: int, embed_dims: int, patch_size: tuple[int, ...], grad_scale: float = 1.0
+        self,
+        in_channels: int,
+        embed_dims: int,
+        patch_size: tuple[int, ...],
+        grad_scale: float = 1.0,
+        bias: bool = True,
+        pad: bool = False,
     ) -> None:
         super().__init__()
         self.patch_size = tuple(patch_size)
         self.grad_scale = grad_scale
+        self.pad = pad
         conv = {2: nn.Conv2d, 3: nn.Conv3d}[len(self.patch_size)]
-        self.proj = conv(in_channels, embed_dims, self.patch_size, stride=self.patch_size)
+        self.proj = conv(in_channels, embed_dims, self.patch_size, stride=self.patch_size, bias=bias)
 
     def forward(self, x: Tensor) -> tuple[Tensor, tuple[int, ...]]:
         """(B, 3, H, W) or (B, 3, T, H, W) to tokens (B, N, C) and their grid.
 
         Raises:
-            ValueError: A side of the input is no multiple of the patch.
+            ValueError: A side of the input is not divisible by the patch.
         """
+        if self.pad:
+            x = pad_to_multiple(x, self.patch_size[-2:])
         if any(side % patch for side, patch in zip(x.shape[2:], self.patch_size)):
             raise ValueError(
                 f'The input of size {tuple(x.shape[2:])} cannot be cut into patches of {self.patch_size}: '
-                'resize or pad it to a multiple of the patch size.'
+                'resize or pad it to a multiple of the patch size, or set pad_to_patch=True.'
             )
         x = scale_gradient(self.proj(x), self.grad_scale)
         return x.flatten(2).transpose(1, 2), tuple(x.shape[2:])
+
+
+def pad_to_multiple(x: Tensor, patch_size: tuple[int, int]) -> Tensor:
+    """Pad (..., H, W) with zeros at the bottom and right until the sides are divisible by those of a patch."""
+    height, width = ((patch - side % patch) % patch for side, patch in zip(x.shape[-2:], patch_size))
+    return F.pad(x, (0, width, 0, height)) if height or width else x

@@ -1,25 +1,51 @@
 """Absolute position embeddings: resizing learned ones, making fixed ones."""
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 
+class _Rule(NamedTuple):
+    mode: str
+    antialias: bool = False
+    offset: float = 0.0
+
+
+RESIZE_RULES = {
+    # EVA, OpenAI's CLIP, SigLIP
+    'bicubic': _Rule('bicubic'),
+    # DINOv2 with registers, open_clip
+    'bicubic_antialias': _Rule('bicubic', antialias=True),
+    # DINOv2 without: the scale is taken from sides that are 0.1 longer
+    'bicubic_offset': _Rule('bicubic', offset=0.1),
+    # Perception Encoder
+    'bilinear': _Rule('bilinear'),
+    # SigLIP 2 with images of any shape (NaFlex)
+    'bilinear_antialias': _Rule('bilinear', antialias=True),
+}
+
+
 def resize_position_embedding(
-    pos_embed: Tensor, grid: tuple[int, ...], new_grid: tuple[int, ...], num_extra_tokens: int = 1
+    pos_embed: Tensor,
+    grid: tuple[int, ...],
+    new_grid: tuple[int, ...],
+    num_extra_tokens: int = 1,
+    rule: str = 'bicubic',
 ) -> Tensor:
     """Resize a table of positions to another grid.
 
-    Images are resized bicubically, clips trilinearly, both with ``align_corners=False`` and without antialiasing, in
-    fp32, as the released loaders do. Rows of class tokens come first and are kept. The same grid is the identity.
+    Images are resized by ``rule``, clips trilinearly, both with ``align_corners=False`` and in fp32, as the released
+    loaders do. Rows of class tokens come first and are kept. The same grid is the identity.
 
     Args:
         pos_embed: (1, E + prod(grid), C), E = ``num_extra_tokens``.
         grid: (H, W) or (T, H, W) of the table.
         new_grid: The grid wanted, of the same length.
         num_extra_tokens: Rows in front that belong to no patch.
+        rule: A name of ``RESIZE_RULES``.
 
     Returns:
         (1, E + prod(new_grid), C) in the dtype of ``pos_embed``.
@@ -36,10 +62,12 @@ def resize_position_embedding(
     if tuple(grid) == tuple(new_grid):
         return pos_embed
     extra, patches = pos_embed[:, :num_extra_tokens], pos_embed[:, num_extra_tokens:]
-    channels = pos_embed.shape[-1]
-    maps = patches.float().transpose(1, 2).reshape(1, channels, *grid)
-    mode = 'bicubic' if len(grid) == 2 else 'trilinear'
-    maps = F.interpolate(maps, size=tuple(new_grid), mode=mode, align_corners=False)
+    maps = patches.float().transpose(1, 2).unflatten(2, tuple(grid))
+    mode, antialias, offset = RESIZE_RULES[rule] if len(grid) == 2 else _Rule('trilinear')
+    size = dict(size=tuple(new_grid))
+    if offset:
+        size = dict(scale_factor=tuple((new + offset) / old for new, old in zip(new_grid, grid)))
+    maps = F.interpolate(maps, **size, mode=mode, align_corners=False, antialias=antialias)
     patches = maps.flatten(2).transpose(1, 2).to(pos_embed.dtype)
     return torch.cat((extra, patches), dim=1)
 
@@ -56,14 +84,14 @@ def sincos_position_embedding(dims: int, grid: tuple[int, int]) -> Tensor:
     The first half of the channels encodes the column, the second half the row.
 
     Args:
-        dims: Channels C; a multiple of 4.
+        dims: Channels C; divisible by 4.
         grid: (H, W).
 
     Returns:
         (1, 1 + H*W, C), fp32.
 
     Raises:
-        ValueError: ``dims`` is no multiple of 4.
+        ValueError: ``dims`` is not divisible by 4.
     """
     if dims % 4:
         raise ValueError(f'A sine-cosine table needs channels in multiples of 4, got {dims}.')

@@ -5,8 +5,9 @@ from torch.nn import functional as F
 
 
 def _padded(grid: tuple[int, ...], size: int) -> tuple[int, int]:
-    height, width = grid
-    return -(-height // size) * size, -(-width // size) * size
+    # rounded up by adding first: a negated floor division rounds towards zero in ONNX
+    height, width = ((side + size - 1) // size * size for side in grid)
+    return height, width
 
 
 def window_partition(x: Tensor, grid: tuple[int, ...], size: int) -> Tensor:

@@ -1,11 +1,11 @@
 import pytest
 import torch
 
-from eva_mm.layers import Attention, Block, DropPath
+from eva_mm.layers import Attention, Block, DropPath, Mlp
 
 
 def _block(**kwargs):
-    return Block(16, Attention(16, 2), 32, **kwargs)
+    return Block(16, Attention(16, 2), Mlp(16, 32), **kwargs)
 
 
 def test_is_the_equation():

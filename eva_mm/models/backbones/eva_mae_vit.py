@@ -1,11 +1,13 @@
 """EVA-L's pre-training model: an MAE encoder and decoder (arXiv 2111.06377) that regress CLIP features."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from eva_mm.layers import Attention, Block, LayerNorm, resize_position_embedding, sincos_position_embedding
+from eva_mm.layers import Attention, Block, LayerNorm, Mlp, resize_position_embedding, sincos_position_embedding
+from eva_mm.layers.kept_patches import Kept
 from eva_mm.models.backbones.arch_zoo import resolve_arch
 from eva_mm.models.backbones.eva_vit import EVAViT
 from eva_mm.registry import MODELS
@@ -39,23 +41,30 @@ class EVAMAEViT(EVAViT):
     Args:
         decoder_arch: Dict with the four keys of an ``arch``.
         mask_ratio: Share of hidden patches, drawn per sample.
-        kwargs: As for :class:`EVAViT`; ``qkv_bias`` is ``'full'`` and ``out_type`` ``'raw'``.
+        kwargs: As for :class:`EVAViT`; ``out_type`` is ``'raw'``. The family needs a class token and a
+            table of positions.
     """
 
     checkpoint_task = 'pretrain'
+    variant = 'mae'
+    one_output = True
 
-    def __init__(self, decoder_arch: Mapping[str, int] = _DECODER, mask_ratio: float = 0.75, **kwargs) -> None:
-        super().__init__(**{'out_type': 'raw', 'qkv_bias': 'full', **kwargs})
+    def __init__(self, decoder_arch: Mapping[str, Any] = _DECODER, mask_ratio: float = 0.75, **kwargs: Any) -> None:
+        super().__init__(**{'out_type': 'raw', **kwargs})
         decoder = resolve_arch(decoder_arch)
-        dims = decoder['embed_dims']
+        dims = decoder.embed_dims
         self.mask_ratio = mask_ratio
         self.pos_embed.requires_grad_(False)
         self.decoder_embed = nn.Linear(self.embed_dims, dims)
         self.mask_token = nn.Parameter(torch.zeros(1, 1, dims))
         self.decoder_pos_embed = nn.Parameter(torch.zeros(1, self.pos_embed.shape[1], dims), requires_grad=False)
         self.decoder_blocks = nn.ModuleList(
-            Block(dims, Attention(dims, decoder['num_heads'], qkv_bias='full'), decoder['feedforward_channels'])
-            for _ in range(decoder['num_layers'])
+            Block(
+                dims,
+                Attention(dims, decoder.num_heads, qkv_bias='full'),
+                Mlp(dims, decoder.feedforward_channels),
+            )
+            for _ in range(decoder.num_layers)
         )
         self.decoder_norm = LayerNorm(dims)
 
@@ -78,12 +87,8 @@ class EVAMAEViT(EVAViT):
 
     def encode(self, patches: Tensor, grid: tuple[int, ...], keep: Tensor) -> Tensor:
         """Visible patches to latent tokens: patches (B, N, C) and their kept indices (B, K) to (B, 1 + K, C)."""
-        positions = self._positions(grid)
-        patches = patches + positions[:, 1:]
-        visible = patches.gather(1, keep.unsqueeze(-1).expand(-1, -1, patches.shape[-1]))
-        cls_token = (self.cls_token + positions[:, :1]).expand(patches.shape[0], -1, -1)
-        x = self.pos_drop(torch.cat((cls_token, visible), dim=1))
-        return self.run_blocks(x, (keep.shape[1],))[-1]
+        kept = Kept(grid, keep)
+        return self.run_blocks(kept.take(self.embed(patches, grid), self.num_extra_tokens), kept)[-1]
 
     def decode(self, latent: Tensor, grid: tuple[int, ...], keep: Tensor) -> Tensor:
         """Latent tokens (B, 1 + K, C) and their indices to decoder tokens (B, 1 + N, D) in image order."""

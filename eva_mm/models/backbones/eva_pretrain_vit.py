@@ -1,5 +1,7 @@
 """EVA's masked image modelling encoder: hidden patches are replaced by a learned token."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -11,18 +13,26 @@ from eva_mm.registry import MODELS
 class EVAPretrainViT(EVAViT):
     """:class:`EVAViT` whose masked patches become ``mask_token`` before positions are added (arXiv 2106.08254).
 
+    It starts from a normal distribution cut at one standard deviation (EVA), or from Xavier's, whose output layers are
+    scaled up with the depth where the MLP has a norm (EVA-02).
+
     Args:
         kwargs: As for :class:`EVAViT`; ``out_type`` is ``'raw'``.
     """
 
     checkpoint_task = 'pretrain'
-    init_std = 0.015
-    # unlike everywhere else in the release, the pre-training code cuts at one standard deviation
-    init_cut = 0.015
+    variant = 'mim'
+    one_output = True
 
     def __init__(self, **kwargs) -> None:
         super().__init__(**{'out_type': 'raw', **kwargs})
         self.mask_token = nn.Parameter(torch.zeros(1, 1, self.embed_dims))
+        # unlike everywhere else in the releases, the pre-training code cuts at one standard deviation
+        self.init_std = self.init_cut = 0.02 if self._xavier else 0.015
+
+    @property
+    def _xavier(self) -> bool:
+        return self.arch.init == 'xavier'
 
     def _init_tokens(self) -> None:
         super()._init_tokens()
@@ -31,8 +41,22 @@ class EVAPretrainViT(EVAViT):
     def _init_module(self, module: nn.Module) -> None:
         super()._init_module(module)
         if module is self.patch_embed.proj:
+            if self._xavier:
+                nn.init.xavier_uniform_(module.weight.flatten(1))
+                return
             self._trunc_normal(module.weight)
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Linear) and self._xavier:
+            nn.init.xavier_normal_(module.weight)
+
+    @torch.no_grad()
+    def _rescale_residual_outputs(self) -> None:
+        if not self._xavier:
+            return super()._rescale_residual_outputs()
+        for block in self.blocks if self.arch.mlp_norm else ():
+            for layer in (block.attn.v_proj, block.attn.proj, block.mlp.w1, block.mlp.w2, block.mlp.w3):
+                layer.weight.mul_(math.sqrt(math.log(2 * self.num_layers)))
 
     def forward(self, images: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Encode images some of whose patches are hidden.
@@ -42,7 +66,7 @@ class EVAPretrainViT(EVAViT):
             mask: (B, h, w) or (B, N) bool, true where a patch is hidden; N = h * w patches.
 
         Returns:
-            Tokens after the final norm (B, 1 + N, C), and the mask as (B, N).
+            Tokens after the final norm (B, E + N, C), and the mask as (B, N).
         """
         patches, grid = self.patch_embed(images)
         mask = mask.flatten(1).bool()

@@ -1,7 +1,8 @@
 """The trunk that every EVA backbone shares, and the plain image backbone that it already is."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from mmengine.logging import print_log
@@ -9,14 +10,20 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from eva_mm.checkpoint import load_pretrained
-from eva_mm.layers import Attention, Block, LayerNorm, PatchEmbed, resize_position_embedding
+from eva_mm.layers import Attention, Block, LayerNorm, PatchEmbed, PostNormBlock, resize_position_embedding
+from eva_mm.layers.attention import Grid
+from eva_mm.layers.attention_pool import AttentionPool
 from eva_mm.layers.checkpointing import WithCp
-from eva_mm.models.backbones.arch_zoo import ARCH_ZOO, resolve_arch
+from eva_mm.layers.mlp import build_mlp
+from eva_mm.layers.rotary import RotaryPosition
+from eva_mm.models.backbones.arch_zoo import ARCH_ZOO, Arch, resolve_arch
 from eva_mm.registry import MODELS
 
 __all__ = ['ARCH_ZOO', 'EVAViT']
 
-OUT_TYPES = ('raw', 'featmap', 'cls_token', 'avg_featmap')
+OUT_TYPES = ('raw', 'featmap', 'cls_token', 'avg_featmap', 'attn_pool')
+# the parts before the first block
+EMBEDDING = ('patch_embed', 'pos_embed', 'cls_token', 'register_tokens', 'mask_token', 'norm_pre')
 
 
 def _as_tuple(size: int | Sequence[int], length: int) -> tuple[int, ...]:
@@ -25,21 +32,21 @@ def _as_tuple(size: int | Sequence[int], length: int) -> tuple[int, ...]:
 
 @MODELS.register_module()
 class EVAViT(BaseModule):
-    """Plain vision transformer of EVA (arXiv 2211.07636), for classification, CLIP and plain dense tasks.
+    """Plain vision transformer, for classification, CLIP and plain dense tasks: EVA (arXiv 2211.07636) and every
+    family of ``ARCH_ZOO``.
 
     Args:
-        arch: A name of ``ARCH_ZOO`` or a dict with ``embed_dims``, ``num_layers``, ``num_heads`` and
-            ``feedforward_channels``.
-        img_size: Height and width, in pixels, of the grid of ``pos_embed``. Inputs of another size are taken: their
-            positions are resized at run time.
-        patch_size: Side of a patch in pixels.
+        arch: Name of a family and size, or a dict: see :func:`eva_mm.models.backbones.arch_zoo.resolve_arch`.
+        img_size: Height and width, in pixels, of the grid of ``pos_embed``; ``None``: that of the family. Inputs of
+            another size are taken: their positions are resized at run time.
+        patch_size: Side of a patch in pixels; ``None``: that of the family.
         in_channels: Channels of the image.
-        out_indices: Blocks whose output is returned; negative numbers count from the end.
+        out_indices: Blocks whose output is returned; negative numbers count from the end. Blocks behind the last of
+            them are neither run nor trained.
         out_type: ``'raw'`` all tokens after the final norm; ``'cls_token'`` the class token after the final norm;
-            ``'avg_featmap'`` ``fc_norm`` of the mean of the patch tokens, without final norm; ``'featmap'`` patch
-            tokens as a map, without final norm (as the released segmentation and detection backbones).
-        qkv_bias: ``'qv'`` (EVA) or ``'full'`` (EVA-L).
-        layer_scale_init_value: Start of the layer scales; ``None`` (EVA) means none.
+            ``'avg_featmap'`` the mean of the patch tokens; ``'featmap'`` patch tokens as a map; ``'attn_pool'`` what
+            a learned query reads after the final norm; ``None``: that of the family. Whether mean and map pass the
+            final norm follows the family: not in EVA, whose mean has ``fc_norm`` instead.
         drop_rate: Dropout after the attention's projection, the MLP and the positions.
         drop_path_rate: Stochastic depth of the last block; it grows linearly from 0.
         patch_grad_scale: Factor on the gradient of the patch embedding. The released fine-tuning has 0.
@@ -47,100 +54,157 @@ class EVAViT(BaseModule):
             than there are blocks everything.
         attn_fp32: Logits and softmax in fp32, as the released pre-training and classification code.
         with_cp: Activation checkpointing of every block; ``'selective'`` keeps what linear layers and attention give.
-        init_cfg: mmengine's; ``dict(type='Pretrained', checkpoint=...)`` takes any EVA checkpoint, and with
+        pad_to_patch: Take images of any size: pad them with zeros to a multiple of the patch.
+        init_cfg: mmengine's; ``dict(type='Pretrained', checkpoint=...)`` takes any checkpoint of the family, and with
             ``strict=False`` also one that lacks weights.
-        patch_embed: Seam for subclasses: a built embedding, ``images -> (tokens, grid)``.
-        attention: Seam for subclasses: block index to a built attention.
+        entries: Entries of the row that replace those of ``arch``, for instance ``qkv_bias='full'`` (EVA-L) or
+            ``layer_scale_init_value=0.1``.
 
     Raises:
-        ValueError: Unknown ``arch`` or ``out_type``, ``img_size`` no multiple of ``patch_size``, ``out_indices`` out
-            of range.
+        ValueError: Unknown ``arch``, entry or ``out_type``, a read-out that the family does not have, ``img_size`` not
+            divisible by ``patch_size``, ``out_indices`` out of range.
     """
 
-    num_extra_tokens = 1
     # whose names a checkpoint is converted to
     checkpoint_task = 'classification'
+    # what the released models of a task change in the row
+    variant = ''
+    out_types = OUT_TYPES
+    # whether class token and registers stand in front
+    has_extra_tokens = True
+    one_output = False
     init_std = 0.02
     # the fine-tuning code cuts at +-2 absolute, which leaves a plain normal distribution
     init_cut = 2.0
 
     def __init__(
         self,
-        arch: str | Mapping[str, int] = 'base',
-        img_size: int | Sequence[int] = 224,
-        patch_size: int = 14,
+        arch: str | Mapping[str, Any] | Arch = 'base',
+        img_size: int | Sequence[int] | None = None,
+        patch_size: int | Sequence[int] | None = None,
         in_channels: int = 3,
         out_indices: int | Sequence[int] = -1,
-        out_type: str = 'cls_token',
-        qkv_bias: str = 'qv',
-        layer_scale_init_value: float | None = None,
+        out_type: str | None = None,
         drop_rate: float = 0.0,
         drop_path_rate: float = 0.0,
         patch_grad_scale: float = 1.0,
         frozen_stages: int = -1,
         attn_fp32: bool = False,
         with_cp: WithCp = False,
+        pad_to_patch: bool = False,
         init_cfg: dict | None = None,
-        *,
-        patch_embed: nn.Module | None = None,
-        attention: Callable[[int], nn.Module] | None = None,
+        **entries: Any,
     ) -> None:
         super().__init__(init_cfg)
-        self.arch = resolve_arch(arch)
-        self.embed_dims, self.num_layers = self.arch['embed_dims'], self.arch['num_layers']
-        self.img_size = _as_tuple(img_size, 2)
-        self.out_type = out_type
+        self.arch = resolve_arch(arch, self.variant, **entries)
+        self.embed_dims, self.num_layers = self.arch.embed_dims, self.arch.num_layers
+        self.img_size = _as_tuple(img_size or self.arch.img_size, 2)
+        self.drop_rate, self.attn_fp32 = drop_rate, attn_fp32
+        self.num_extra_tokens = (self.arch.cls_token + self.arch.num_registers) * self.has_extra_tokens
+        self.out_type = self._resolve_out_type(out_type)
         self.out_indices = self._resolve_out_indices(_as_tuple(out_indices, 1))
         self.frozen_stages = frozen_stages
-        if out_type not in OUT_TYPES:
-            raise ValueError(f'out_type={out_type!r} is unknown: choose from {", ".join(OUT_TYPES)}.')
 
-        dims = self.embed_dims
-        self.patch_embed = patch_embed or PatchEmbed(
-            in_channels, dims, _as_tuple(patch_size, 2), grad_scale=patch_grad_scale
+        dims, norm = self.embed_dims, self._norm
+        self.patch_embed = self._build_patch_embed(
+            in_channels,
+            _as_tuple(patch_size or self.arch.patch_size, 2),
+            grad_scale=patch_grad_scale,
+            pad=pad_to_patch,
         )
         self.grid = self._position_grid()
-        if self.num_extra_tokens:
-            self.cls_token = nn.Parameter(torch.zeros(1, self.num_extra_tokens, dims))
-        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + math.prod(self.grid), dims))
+        self.cls_token = self.register_tokens = self.pos_embed = None
+        if self.arch.cls_token and self.has_extra_tokens:
+            self.cls_token = nn.Parameter(torch.zeros(1, 1, dims))
+        if self.arch.num_registers and self.has_extra_tokens:
+            self.register_tokens = nn.Parameter(torch.zeros(1, self.arch.num_registers, dims))
+        if self.arch.pos_embed:
+            self.pos_embed = nn.Parameter(torch.zeros(1, self.arch.cls_token + math.prod(self.grid), dims))
         self.pos_drop = nn.Dropout(drop_rate)
-        attention = attention or (
-            lambda index: Attention(
-                dims, self.arch['num_heads'], qkv_bias=qkv_bias, fp32=attn_fp32, proj_drop=drop_rate
-            )
-        )
+        self.norm_pre = norm(dims) if self.arch.embed_norm else nn.Identity()
+        block = PostNormBlock if self.arch.post_norm else Block
         self.blocks = nn.ModuleList(
-            Block(
+            block(
                 dims,
-                attention(index),
-                self.arch['feedforward_channels'],
-                drop=drop_rate,
+                self._build_attention(index),
+                self._build_mlp(index),
+                norm=norm,
                 drop_path=drop_path_rate * index / max(self.num_layers - 1, 1),
-                layer_scale_init_value=layer_scale_init_value,
+                layer_scale_init_value=self.arch.layer_scale_init_value,
                 with_cp=with_cp,
             )
             for index in range(self.num_layers)
         )
-        if out_type in ('raw', 'cls_token'):
-            self.norm = LayerNorm(dims)
-        elif out_type == 'avg_featmap':
-            self.fc_norm = LayerNorm(dims)
+        if self.out_type in ('raw', 'cls_token', 'attn_pool') or self.arch.norm_patches:
+            self.norm = norm(dims)
+        elif self.out_type == 'avg_featmap':
+            self.fc_norm = norm(dims)
+        if self.out_type == 'attn_pool':
+            self.attn_pool = AttentionPool(dims, self.arch.pool_heads, self._build_mlp(self.num_layers), norm)
         self._freeze()
+
+    def _resolve_out_type(self, out_type: str | None) -> str:
+        out_type = out_type or self.arch.out_type
+        if out_type not in OUT_TYPES:
+            raise ValueError(f'out_type={out_type!r} is unknown: choose from {", ".join(OUT_TYPES)}.')
+        has = dict(cls_token=self.arch.cls_token and self.has_extra_tokens, attn_pool=self.arch.pool_heads)
+        possible = [each for each in self.out_types if has.get(each, True)]
+        if out_type not in possible:
+            raise ValueError(
+                f'{type(self).__name__} of this arch has no out_type={out_type!r}: choose from {", ".join(possible)}.'
+            )
+        return out_type
 
     def _resolve_out_indices(self, indices: tuple[int, ...]) -> tuple[int, ...]:
         resolved = tuple(index + self.num_layers if index < 0 else index for index in indices)
         if any(not 0 <= index < self.num_layers for index in resolved):
             raise ValueError(f'out_indices={indices} go beyond the {self.num_layers} blocks of this arch.')
+        if self.one_output and len(resolved) > 1:
+            raise ValueError(f'{type(self).__name__} returns one output: out_indices={indices} must be one block.')
         return resolved
 
     def _position_grid(self) -> tuple[int, ...]:
         patch = self.patch_embed.patch_size
         if any(side % p for side, p in zip(self.img_size, patch)):
             raise ValueError(
-                f'img_size={self.img_size} is no multiple of patch_size={patch}: '
+                f'img_size={self.img_size} must be divisible by patch_size={patch}: '
                 f'give for instance {tuple(side // p * p for side, p in zip(self.img_size, patch))}.'
             )
         return tuple(side // p for side, p in zip(self.img_size, patch))
+
+    def _norm(self, dims: int) -> nn.Module:
+        return LayerNorm(dims, self.arch.norm_eps)
+
+    def _build_patch_embed(self, in_channels: int, patch_size: tuple[int, ...], **options: Any) -> nn.Module:
+        """Seam for subclasses: ``images -> (tokens, grid)``."""
+        return PatchEmbed(in_channels, self.embed_dims, patch_size, bias=not self.arch.embed_norm, **options)
+
+    def _build_relative_position(self, index: int) -> nn.Module | None:
+        """Seam for subclasses: relative position of a block's attention."""
+        if self.arch.rotary is None:
+            return None
+        return RotaryPosition(self.arch.rotary, self.embed_dims // self.arch.num_heads, self.num_extra_tokens)
+
+    def _attention_options(self, index: int) -> dict[str, Any]:
+        return dict(
+            dims=self.embed_dims,
+            num_heads=self.arch.num_heads,
+            qkv_bias=self.arch.qkv_bias,
+            separate_qkv=self.arch.separate_qkv,
+            norm=self._norm if self.arch.attn_norm else None,
+            relative_position=self._build_relative_position(index),
+            fp32=self.attn_fp32,
+            proj_drop=self.drop_rate,
+        )
+
+    def _build_attention(self, index: int) -> nn.Module:
+        """Seam for subclasses: attention of a block."""
+        return Attention(**self._attention_options(index))
+
+    def _build_mlp(self, index: int) -> nn.Module:
+        """Seam for subclasses: feed-forward net of a block, or behind all blocks that of the attention pool."""
+        norm = self._norm if self.arch.mlp_norm else None
+        return build_mlp(self.arch.mlp, self.embed_dims, self.arch.feedforward_channels, self.drop_rate, norm)
 
     def init_weights(self) -> None:
         """Initialise as the released code, then load what ``init_cfg`` names."""
@@ -166,9 +230,9 @@ class EVAViT(BaseModule):
         nn.init.trunc_normal_(tensor, std=self.init_std, a=-self.init_cut, b=self.init_cut)
 
     def _init_tokens(self) -> None:
-        self._trunc_normal(self.pos_embed)
-        if self.num_extra_tokens:
-            self._trunc_normal(self.cls_token)
+        for tokens in (self.pos_embed, self.cls_token, self.register_tokens):
+            if tokens is not None:
+                self._trunc_normal(tokens)
 
     def _init_module(self, module: nn.Module) -> None:
         if isinstance(module, nn.Linear):
@@ -181,9 +245,10 @@ class EVAViT(BaseModule):
         """Divide what block i (from 1) adds to the residual stream by sqrt(2 i)."""
         for depth, block in enumerate(self.blocks, start=1):
             block.attn.proj.weight.div_(math.sqrt(2 * depth))
-            block.mlp.fc2.weight.div_(math.sqrt(2 * depth))
+            block.mlp.last.weight.div_(math.sqrt(2 * depth))
 
     def _freeze(self) -> None:
+        self.blocks[max(self.out_indices) + 1 :].requires_grad_(False)
         if self.frozen_stages < 0:
             return
         for name, parameter in self.named_parameters():
@@ -213,35 +278,54 @@ class EVAViT(BaseModule):
         name = param_name.removeprefix(prefix)
         if not param_name.startswith(prefix):
             return depths - 1, depths
-        if name in ('cls_token', 'mask_token', 'pos_embed') or name.startswith('patch_embed.'):
+        if name.split('.')[0] in EMBEDDING:
             return 0, depths
         if name.startswith('blocks.'):
             return int(name.split('.')[1]) + 1, depths
         return depths - 1, depths
 
     def _positions(self, grid: tuple[int, ...]) -> Tensor:
-        return resize_position_embedding(self.pos_embed, self.grid, grid)
+        """Rows (1, 1 + N, C), the first for the class token, or (1, N, C) in a family without one."""
+        return resize_position_embedding(
+            self.pos_embed, self.grid, grid, int(self.arch.cls_token), self.arch.pos_embed
+        )
+
+    def _front_tokens(self, positions: Tensor | None) -> list[Tensor]:
+        """Class token, with its position where it has one, and registers: (1, 1, C) and (1, R, C)."""
+        cls_token = self.cls_token
+        if cls_token is not None and positions is not None and self.arch.cls_position:
+            cls_token = cls_token + positions[:, :1]
+        return [tokens for tokens in (cls_token, self.register_tokens) if tokens is not None]
 
     def embed(self, patches: Tensor, grid: tuple[int, ...]) -> Tensor:
-        """Prepend the class token to patch tokens (B, N, C) and add positions: (B, 1 + N, C)."""
-        cls_token = self.cls_token.expand(patches.shape[0], -1, -1)
-        return self.pos_drop(torch.cat((cls_token, patches), dim=1) + self._positions(grid))
+        """Add positions to patch tokens (B, N, C) and put tokens in front: (B, E + N, C)."""
+        positions = None if self.pos_embed is None else self._positions(grid)
+        if positions is not None:
+            patches = patches + positions[:, self.arch.cls_token :]
+        front = [tokens.expand(len(patches), -1, -1) for tokens in self._front_tokens(positions)]
+        x = torch.cat((*front, patches), dim=1) if front else patches
+        return self.norm_pre(self.pos_drop(x))
 
-    def readout(self, x: Tensor, grid: tuple[int, ...]) -> Tensor:
+    def readout(self, x: Tensor, grid: Grid) -> Tensor:
         """Tokens (B, E + N, C) to what ``out_type`` names: (B, E + N, C), (B, C) or (B, C, *grid)."""
-        if self.out_type == 'raw':
-            return self.norm(x)
         if self.out_type == 'cls_token':
             return self.norm(x[:, 0])
+        if self.out_type in ('raw', 'attn_pool') or self.arch.norm_patches:
+            x = self.norm(x)
+        if self.out_type == 'raw':
+            return x
+        if self.out_type == 'attn_pool':
+            return self.attn_pool(x)
         patches = x[:, self.num_extra_tokens :]
         if self.out_type == 'avg_featmap':
-            return self.fc_norm(patches.mean(dim=1))
+            mean = patches.mean(dim=1)
+            return mean if self.arch.norm_patches else self.fc_norm(mean)
         return patches.transpose(1, 2).unflatten(2, grid).contiguous()
 
-    def run_blocks(self, x: Tensor, grid: tuple[int, ...]) -> tuple[Tensor, ...]:
-        """All blocks; the read-out of each of ``out_indices``."""
+    def run_blocks(self, x: Tensor, grid: Grid) -> tuple[Tensor, ...]:
+        """Blocks up to the last of ``out_indices``; the read-out of each of these."""
         outs = {}
-        for index, block in enumerate(self.blocks):
+        for index, block in enumerate(self.blocks[: max(self.out_indices) + 1]):
             x = block(x, grid)
             if index in self.out_indices:
                 outs[index] = self.readout(x, grid)

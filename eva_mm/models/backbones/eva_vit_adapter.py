@@ -1,15 +1,18 @@
 """EVA with a ViT-Adapter: four maps of strides 4 to 32 for segmentation."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eva_mm.layers import Attention
 from eva_mm.layers.checkpointing import WithCp
+from eva_mm.layers.patch_embed import pad_to_multiple
 from eva_mm.layers.relative_position_bias import RelativePositionBias
-from eva_mm.layers.vit_adapter import (
+from eva_mm.models.backbones.arch_zoo import Arch
+from eva_mm.models.backbones.eva_vit import EVAViT
+from eva_mm.models.backbones.vit_adapter import (
     DeformableCrossAttention,
     Extractor,
     Injector,
@@ -18,12 +21,11 @@ from eva_mm.layers.vit_adapter import (
     TokenMaps,
     to_tokens,
 )
-from eva_mm.models.backbones.arch_zoo import resolve_arch
-from eva_mm.models.backbones.eva_vit import EVAViT
 from eva_mm.registry import MODELS
 
 NORMS = {'BN': nn.BatchNorm2d, 'SyncBN': nn.SyncBatchNorm}
 PATCH_SIZE = 16
+STRIDES = (4, 8, 16, 32)
 
 
 def _norm(norm_cfg: dict) -> Callable[[int], nn.Module]:
@@ -39,9 +41,10 @@ class EVAViTAdapter(EVAViT):
     """:class:`EVAViT` between which and a convolutional prior information flows both ways (arXiv 2205.08534).
 
     As ``BEiTAdapter`` of the EVA segmentation release: the class token has no position, there is no final norm, all
-    extractors have the full ``drop_path_rate``, the last of four interactions has two extra extractors. Unlike there,
-    images may have any size: sides that are no multiple of 16 are resized (bilinear) to the next one, so that the
-    maps still span the whole image; positions and relative bias follow the grid.
+    extractors have the full ``drop_path_rate``, the last of four interactions has two extra extractors. Other families
+    keep the position of their class token, and the norm of their maps. Unlike there, images may have any size: sides
+    that are not divisible by 16 are resized (bilinear) to the next multiple, so that the maps still span the whole
+    image, or with ``pad_to_patch=True`` padded, and the maps cropped; positions and relative bias follow the grid.
 
     Args:
         arch: As for :class:`EVAViT`.
@@ -64,10 +67,12 @@ class EVAViTAdapter(EVAViT):
     """
 
     checkpoint_task = 'segmentation'
+    variant = 'adapter'
+    out_types = ('featmap',)
 
     def __init__(
         self,
-        arch: str | dict = 'base',
+        arch: str | Mapping[str, Any] | Arch = 'base',
         img_size: int | Sequence[int] = 896,
         interaction_indexes: Sequence[Sequence[int]] | None = None,
         relative_position_bias: bool = False,
@@ -79,16 +84,18 @@ class EVAViTAdapter(EVAViT):
         drop_path_rate: float = 0.0,
         norm_cfg: dict | None = None,
         with_cp: WithCp = False,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
+        if kwargs.pop('out_indices', -1) != -1:
+            raise ValueError('EVAViTAdapter returns a map of each of its four groups of blocks: leave out_indices out.')
         if kwargs.setdefault('patch_size', PATCH_SIZE) != PATCH_SIZE:
             raise ValueError(
                 f'patch_size={kwargs["patch_size"]} does not fit the strides 8, 16 and 32 of the prior: give 16 '
                 '(weights of other patches are resampled when they are loaded).'
             )
+        # what the blocks are built from
+        self.relative_position_bias = relative_position_bias
         kwargs = {'out_type': 'featmap', 'drop_path_rate': drop_path_rate, 'with_cp': with_cp, **kwargs}
-        if relative_position_bias:
-            kwargs['attention'] = self._biased_attention(arch, img_size, kwargs)
         super().__init__(arch, img_size, **kwargs)
         self.groups = self._resolve_groups(interaction_indexes)
         dims, norm = self.embed_dims, _norm(norm_cfg or dict(type='SyncBN'))
@@ -111,19 +118,12 @@ class EVAViTAdapter(EVAViT):
         self.norm1, self.norm2, self.norm3, self.norm4 = (norm(dims) for _ in range(4))
         self._freeze()
 
-    @staticmethod
-    def _biased_attention(arch: str | dict, img_size: int | Sequence[int], kwargs: dict) -> Callable[[int], Attention]:
-        """The ``attention`` seam: block index to an attention with its own BEiT bias."""
-        sizes = resolve_arch(arch)
-        sides = (img_size, img_size) if isinstance(img_size, int) else img_size
-        return lambda index: Attention(
-            sizes['embed_dims'],
-            sizes['num_heads'],
-            qkv_bias=kwargs.get('qkv_bias', 'qv'),
-            relative_position=RelativePositionBias(sizes['num_heads'], tuple(side // PATCH_SIZE for side in sides)),
-            fp32=kwargs.get('attn_fp32', False),
-            proj_drop=kwargs.get('drop_rate', 0.0),
-        )
+    def _build_relative_position(self, index: int) -> nn.Module | None:
+        if not self.relative_position_bias:
+            return super()._build_relative_position(index)
+        if self.arch.rotary is not None or self.num_extra_tokens != 1:
+            raise ValueError('relative_position_bias=True needs a family with one class token and no rotary positions.')
+        return RelativePositionBias(self.arch.num_heads, self.grid)
 
     def _resolve_groups(self, indexes: Sequence[Sequence[int]] | None) -> list[tuple[int, int]]:
         """(first, behind the last) block of each group."""
@@ -140,7 +140,8 @@ class EVAViTAdapter(EVAViT):
 
     def _init_tokens(self) -> None:
         super()._init_tokens()
-        nn.init.zeros_(self.pos_embed)
+        if self.pos_embed is not None:
+            nn.init.zeros_(self.pos_embed)
         nn.init.normal_(self.level_embed)
 
     def _init_module(self, module: nn.Module) -> None:
@@ -157,14 +158,10 @@ class EVAViTAdapter(EVAViT):
     def _rescale_residual_outputs(self) -> None:
         """Nothing: the released segmentation code has no such step."""
 
-    def embed(self, patches: Tensor, grid: tuple[int, ...]) -> Tensor:
-        """Patch tokens (B, N, C) with positions behind a class token without: (B, 1 + N, C)."""
-        patches = self.pos_drop(patches + self._positions(grid)[:, 1:])
-        return torch.cat((self.cls_token.expand(patches.shape[0], -1, -1), patches), dim=1)
-
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Images (B, 3, H, W) to maps (B, C, ...) of strides 4, 8, 16 and 32, sides rounded up."""
-        images = _to_multiple_of_patch(images)
+        size = images.shape[2:]
+        images = self._to_multiple_of_patch(images)
         finest, *coarser = self.spm(images)
         patches, grid = self.patch_embed(images)
         x, x_maps = self.embed(patches, grid), TokenMaps([grid], images.device)
@@ -172,10 +169,19 @@ class EVAViTAdapter(EVAViT):
         prior = to_tokens(each + level[:, None, None] for each, level in zip(coarser, self.level_embed))
         trunk = []
         for (first, last), interaction in zip(self.groups, self.interactions):
-            x, prior = interaction(x, x_maps, prior, prior_maps, self.blocks[first:last])
+            x, prior = interaction(x, x_maps, prior, prior_maps, self.blocks[first:last], self.num_extra_tokens)
             trunk.append(self.readout(x, grid))
         second, third, fourth = prior_maps.split(prior)
-        return self._merge((finest + self.up(second), second, third, fourth), trunk)
+        maps = self._merge((finest + self.up(second), second, third, fourth), trunk)
+        return tuple(_crop(each, size, stride) for each, stride in zip(maps, STRIDES)) if self.patch_embed.pad else maps
+
+    def _to_multiple_of_patch(self, images: Tensor) -> Tensor:
+        if self.patch_embed.pad:
+            return pad_to_multiple(images, self.patch_embed.patch_size)
+        size = tuple((side + PATCH_SIZE - 1) // PATCH_SIZE * PATCH_SIZE for side in images.shape[2:])
+        if size == tuple(images.shape[2:]):
+            return images
+        return F.interpolate(images, size, mode='bilinear', align_corners=False)
 
     def _merge(self, maps: tuple[Tensor, ...], trunk: list[Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Add the resized map of each group of blocks to one map of the prior and normalise."""
@@ -186,8 +192,7 @@ class EVAViTAdapter(EVAViT):
         )
 
 
-def _to_multiple_of_patch(images: Tensor) -> Tensor:
-    size = tuple(-(-side // PATCH_SIZE) * PATCH_SIZE for side in images.shape[2:])
-    if size == tuple(images.shape[2:]):
-        return images
-    return F.interpolate(images, size, mode='bilinear', align_corners=False)
+def _crop(maps: Tensor, size: Sequence[int], stride: int) -> Tensor:
+    """The part of (B, C, h, w) that shows an image of (H, W) pixels."""
+    height, width = ((side + stride - 1) // stride for side in size)
+    return maps[..., :height, :width]

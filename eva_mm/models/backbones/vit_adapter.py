@@ -215,13 +215,19 @@ class Interaction(nn.Module):
         self.extra_extractors = nn.ModuleList(extractors[1:])
 
     def forward(
-        self, x: Tensor, x_maps: TokenMaps, prior: Tensor, prior_maps: TokenMaps, blocks: Iterable[nn.Module]
+        self,
+        x: Tensor,
+        x_maps: TokenMaps,
+        prior: Tensor,
+        prior_maps: TokenMaps,
+        blocks: Iterable[nn.Module],
+        extra: int = 1,
     ) -> tuple[Tensor, Tensor]:
-        """Class and patch tokens (B, 1 + N, C) and prior tokens (B, M, C) to the same."""
-        patches = self.injector(x[:, 1:], x_maps, prior, prior_maps)
-        x = torch.cat((x[:, :1], patches), dim=1)
+        """E = ``extra`` tokens in front and patch tokens (B, E + N, C) and prior tokens (B, M, C) to the same."""
+        patches = self.injector(x[:, extra:], x_maps, prior, prior_maps)
+        x = torch.cat((x[:, :extra], patches), dim=1)
         for block in blocks:
             x = block(x, x_maps.grids[0])
         for extractor in (self.extractor, *self.extra_extractors):
-            prior = extractor(prior, prior_maps, x[:, 1:], x_maps)
+            prior = extractor(prior, prior_maps, x[:, extra:], x_maps)
         return x, prior
