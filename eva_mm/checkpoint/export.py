@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from eva_mm.checkpoint.assemble import assemble
 from eva_mm.checkpoint.convert import Conversion, unwrap
 from eva_mm.checkpoint.layouts import find_layout
 from eva_mm.checkpoint.rename import released_names, rename
@@ -73,7 +74,7 @@ def export_state_dict(state_dict: Mapping[str, Any], to: str, source: str = 'aut
         raise ValueError(f'to={to!r} is unknown: choose from {", ".join(EXPORTS)}.')
     weights = unwrap(state_dict)
     layout, export = find_layout(weights, source), EXPORTS[to]
-    released = released_names(weights, layout)
+    weights, released = assemble(weights, released_names(weights, layout))
     if export.impossible and any_match(export.impossible, [name for name, _ in released.values()]):
         raise ValueError(f'This checkpoint cannot be written for {to}: {export.reason}.')
     report = Report(to, layout.name)

@@ -22,11 +22,15 @@ class Geometry:
         clip_file: The file's model takes clips.
         clip_model: The model that the weights are for takes clips.
         grid: (H, W) or (T, H, W) of the model's positions; ``None`` if it has to be inferred.
+        rows: Positions in front that belong to no patch.
+        rule: How the others are resized.
     """
 
     clip_file: bool
     clip_model: bool
     grid: Grid | None
+    rows: int
+    rule: str
 
 
 def _position_grids(tokens: int, new_tokens: int, geometry: Geometry) -> tuple[Grid, Grid]:
@@ -47,8 +51,9 @@ def _position_grids(tokens: int, new_tokens: int, geometry: Geometry) -> tuple[G
 
 
 def _fit_positions(weight: Tensor, like: Tensor, geometry: Geometry) -> Tensor:
-    grid, new_grid = _position_grids(weight.shape[1] - 1, like.shape[1] - 1, geometry)
-    return resample.resize_positions(weight, grid, new_grid)
+    rows = geometry.rows
+    grid, new_grid = _position_grids(weight.shape[1] - rows, like.shape[1] - rows, geometry)
+    return resample.resize_positions(weight, grid, new_grid, rows, geometry.rule)
 
 
 def _fit_patch_kernel(weight: Tensor, like: Tensor, geometry: Geometry) -> Tensor:
@@ -135,6 +140,7 @@ def fit_state_dict(
     per_class: str,
     grid: Grid | None,
     report: Report,
+    resize: tuple[int, str] = (1, 'bicubic'),
 ) -> dict[str, Tensor]:
     """Resize what has another shape in ``target``; drop classifiers of other classes.
 
@@ -144,6 +150,7 @@ def fit_state_dict(
         per_class: Expression of names whose shape follows the number of classes.
         grid: As in :class:`Geometry`.
         report: Gets ``resized`` and ``dropped``.
+        resize: ``rows`` and ``rule`` of :class:`Geometry`.
 
     Returns:
         The weights, all of them with the shape that ``target`` has.
@@ -151,7 +158,7 @@ def fit_state_dict(
     Raises:
         ValueError: A weight has another shape that no resizing explains.
     """
-    geometry = Geometry(_is_clip(weights), _is_clip(target), grid)
+    geometry = Geometry(_is_clip(weights), _is_clip(target), grid, *resize)
     mismatched, fitted = {}, {}
     for name, weight in weights.items():
         like = target.get(name)

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from eva_mm.checkpoint.convert import Conversion, convert_state_dict
+from eva_mm.checkpoint.family import describe_family
 from eva_mm.checkpoint.key_tables import key_table
 from eva_mm.checkpoint.report import Report, fold_names
 
@@ -132,11 +133,22 @@ def _load(
     mapped: bool = False,
 ) -> Report:
     target = {prefix + name: tensor for name, tensor in module.state_dict().items()}
-    conversion: Conversion = convert_state_dict(
-        read_checkpoint(source), task, target=target, grid=grid, only=prefix
-    )
-    if strict:
-        _complain(conversion.report, source, type(module).__name__)
+    checkpoint = read_checkpoint(source)
+    trunk = module if prefix else getattr(module, key_table(task).trunk.removesuffix('.'), None)
+    try:
+        conversion: Conversion = convert_state_dict(
+            checkpoint,
+            task,
+            target=target,
+            grid=grid,
+            only=prefix,
+            resize=getattr(trunk, 'position_rule', (1, 'bicubic')),
+        )
+        if strict:
+            _complain(conversion.report, source, type(module).__name__)
+    except ValueError as error:
+        family = describe_family(checkpoint, trunk.known_archs()) if hasattr(trunk, 'known_archs') else ''
+        raise ValueError(f'{error} {family}'.rstrip()) from error
     weights = {name.removeprefix(prefix): tensor for name, tensor in conversion.state_dict.items()}
     if mapped:
         kept = module.state_dict()

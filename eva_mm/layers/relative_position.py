@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eva_mm.layers.cubic_spline import cubic_spline_matrix
+from eva_mm.layers.geometric_spline import cubic_spline_matrix, geometric_knots
 from eva_mm.layers.logit_terms import RowsAndColumns
 
 RESIZE_MODES = ('linear', 'geometric')
@@ -19,10 +19,8 @@ _GEOMETRIC_RATIO = 1.0903078
 
 @lru_cache(maxsize=32)
 def _geometric_matrix(length: int, new_length: int) -> Tensor:
-    steps = _GEOMETRIC_RATIO ** torch.arange(length // 2, dtype=torch.float64)
-    distances = steps.cumsum(0)
-    knots = torch.cat((-distances.flip(0), distances.new_zeros(1), distances))
     half = new_length // 2
+    knots = geometric_knots(length // 2, _GEOMETRIC_RATIO)
     return cubic_spline_matrix(knots, torch.arange(-half, half + 1, dtype=torch.float64))
 
 
@@ -35,7 +33,7 @@ def resize_relative_position(table: Tensor, new_length: int, mode: str = 'linear
         mode: ``'linear'`` stretches the table, as ViTDet does. ``'geometric'`` is the release's evaluation at 1536
             pixels (``interp_type='beit'``): row i of the old table stands at distance 1 + q + ... + q**(i-1) with
             q = 1.0903078, and a cubic spline through these knots, extrapolated where they end, is read at the
-            integers. Near offsets keep their rows and far ones are pressed together.
+            integers. Near offsets keep their rows and far ones are pressed together. As there, no gradient passes.
 
     Returns:
         (new_length, d) in the dtype of ``table``.
@@ -51,7 +49,7 @@ def resize_relative_position(table: Tensor, new_length: int, mode: str = 'linear
         stretched = F.interpolate(table.float().T[None], size=new_length, mode='linear', align_corners=False)
         return stretched[0].T.to(table.dtype)
     matrix = _geometric_matrix(table.shape[0], new_length).to(table.device)
-    return (matrix @ table.double()).to(table.dtype)
+    return (matrix @ table.detach().double()).to(table.dtype)
 
 
 def relative_offsets(table: Tensor, size: int, mode: str = 'linear') -> Tensor:

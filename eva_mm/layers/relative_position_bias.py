@@ -5,16 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from eva_mm.layers.geometric_spline import geometric_ratio
 from eva_mm.layers.logit_terms import Distances
-
-
-def geometric_ratio(steps: int, span: float) -> float:
-    """Ratio q > 1 with ``1 + q + ... + q ** (steps - 1) == span``; ``span`` must exceed ``steps``."""
-    low, high = 1.0 + 1e-9, float(span)
-    for _ in range(100):
-        ratio = (low + high) / 2
-        low, high = (ratio, high) if math.expm1(steps * math.log(ratio)) / (ratio - 1) < span else (low, ratio)
-    return (low + high) / 2
 
 
 def table_positions(table_side: int, side: int) -> Tensor:
@@ -32,7 +24,7 @@ def table_positions(table_side: int, side: int) -> Tensor:
     """
     distances = torch.arange(1 - side, side, dtype=torch.float64)
     if 1 < table_side < side:
-        ratio = geometric_ratio(table_side - 1, side - 1)
+        ratio = geometric_ratio(table_side - 1, side - 1, 1 + 1e-9, side, 1e-12)
         distances = distances.sign() * torch.log1p(distances.abs() * (ratio - 1)) / math.log(ratio)
     return (distances + table_side - 1).clamp(0, 2 * table_side - 2).float()
 

@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from eva_mm.layers import Attention
-from eva_mm.layers.relative_position_bias import RelativePositionBias, geometric_ratio, table_positions
+from eva_mm.layers.geometric_spline import geometric_ratio
+from eva_mm.layers.relative_position_bias import RelativePositionBias, table_positions
 
 
 def _bias(module, grid, heads=2):
@@ -68,7 +69,7 @@ def test_on_a_larger_grid_the_table_spans_the_grid():
 
 
 def test_geometric_ratio_solves_its_equation():
-    ratio = geometric_ratio(13, 55)
+    ratio = geometric_ratio(13, 55, 1.01, 2, 1e-12)
     assert sum(ratio**i for i in range(13)) == pytest.approx(55)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -284,11 +285,27 @@ class EVAViT(BaseModule):
             return int(name.split('.')[1]) + 1, depths
         return depths - 1, depths
 
+    @property
+    def position_rule(self) -> tuple[int, str]:
+        """Rows of ``pos_embed`` in front that belong to no patch, and how the others are resized."""
+        return int(self.arch.cls_token), self.arch.pos_embed or 'bicubic'
+
+    @staticmethod
+    def known_archs() -> dict[str, tuple[int, dict[str, tuple[int, ...]]]]:
+        """How to build each architecture, to its number of blocks and the shapes of its weights with one block."""
+        known = {}
+        with torch.device('meta'):
+            for name, row in ARCH_ZOO.items():
+                for bias in dict.fromkeys((row.qkv_bias, 'full')):
+                    weights = EVAViT(replace(row, num_layers=1, qkv_bias=bias)).state_dict()
+                    shapes = {key: tuple(weight.shape) for key, weight in weights.items()}
+                    suffix = '' if bias == row.qkv_bias else f', qkv_bias={bias!r}'
+                    known[f'arch={name!r}{suffix}'] = row.num_layers, shapes
+        return known
+
     def _positions(self, grid: tuple[int, ...]) -> Tensor:
         """Rows (1, 1 + N, C), the first for the class token, or (1, N, C) in a family without one."""
-        return resize_position_embedding(
-            self.pos_embed, self.grid, grid, int(self.arch.cls_token), self.arch.pos_embed
-        )
+        return resize_position_embedding(self.pos_embed, self.grid, grid, *self.position_rule)
 
     def _front_tokens(self, positions: Tensor | None) -> list[Tensor]:
         """Class token, with its position where it has one, and registers: (1, 1, C) and (1, R, C)."""

@@ -1,7 +1,30 @@
-"""Interpolation with cubic splines as a matrix, since a spline is linear in its values."""
+"""Resizing tables of relative distances: knots whose steps grow away from distance 0, and a cubic spline as a matrix.
+
+BEiT and EVA stretch tables so: near distances keep their values and far ones are spread over the larger window.
+"""
+
+import math
 
 import torch
 from torch import Tensor
+
+
+def geometric_ratio(
+    steps: int, span: float, low: float = 1.01, high: float = 1.5, tolerance: float = 1e-6
+) -> float:
+    """Ratio q with ``1 + q + ... + q ** (steps - 1) == span``, bisected in an interval; the defaults are those of the
+    released loaders, of which the last midpoint counts."""
+    ratio = low
+    while high - low > tolerance:
+        ratio = (low + high) / 2
+        low, high = (low, ratio) if math.expm1(steps * math.log(ratio)) / (ratio - 1) > span else (ratio, high)
+    return ratio
+
+
+def geometric_knots(steps: int, ratio: float) -> Tensor:
+    """Distances 0, 1, 1 + q, ... and their negatives, rising: (2 * steps + 1,) fp64."""
+    distances = (ratio ** torch.arange(steps, dtype=torch.float64)).cumsum(0)
+    return torch.cat((-distances.flip(0), distances.new_zeros(1), distances))
 
 
 def cubic_spline_matrix(knots: Tensor, points: Tensor) -> Tensor:

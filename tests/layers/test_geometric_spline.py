@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from eva_mm.layers.cubic_spline import cubic_spline_matrix
+from eva_mm.layers.geometric_spline import cubic_spline_matrix
 
 KNOTS = torch.tensor([-4.0, -1.5, -0.5, 0.0, 0.7, 2.0, 5.0])
 
