@@ -1,8 +1,10 @@
 """Which architecture a checkpoint is of, told by the names and shapes of its weights."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from eva_mm.checkpoint.assemble import assemble
 from eva_mm.checkpoint.convert import unwrap
@@ -25,13 +27,29 @@ def _first_block(shapes: Shapes) -> dict[str, tuple[int, ...]]:
     return {name: shape for name, shape in shapes.items() if name.startswith('blocks.0.') and 'rel' not in name}
 
 
-def describe_family(checkpoint: Mapping[str, Tensor], archs: Mapping[str, tuple[int, Shapes]]) -> str:
+def _known(backbone: nn.Module) -> dict[str, tuple[int, Shapes]]:
+    """How to build each architecture, to its number of blocks and the shapes of its weights with one block."""
+    # the class that knows the architectures, not one with the adapter's or the decoder's parts
+    trunk = next(kind for kind in type(backbone).__mro__ if 'zoo' in vars(kind))
+    known = {}
+    for name, row in trunk.zoo.items():
+        for bias in dict.fromkeys((row.qkv_bias, 'full')):
+            with torch.device('meta'):
+                weights = trunk(replace(row, num_layers=1, qkv_bias=bias)).state_dict()
+            build = f'arch={name!r}' + ('' if bias == row.qkv_bias else f', qkv_bias={bias!r}')
+            known[build] = row.num_layers, {key: tuple(weight.shape) for key, weight in weights.items()}
+    return known
+
+
+def describe_family(checkpoint: Mapping[str, Tensor], backbone: nn.Module | None) -> str:
     """A sentence that says which ``arch`` takes a checkpoint; empty if none of the known ones does.
 
     Args:
         checkpoint: As read from a file.
-        archs: How to build each architecture, to its number of blocks and the shapes of its weights with one block.
+        backbone: What it does not fit into.
     """
+    if not hasattr(backbone, 'zoo'):
+        return ''
     try:
         shapes = _shapes(checkpoint)
     except ValueError:
@@ -40,7 +58,7 @@ def describe_family(checkpoint: Mapping[str, Tensor], archs: Mapping[str, tuple[
     depth = len({name.split('.')[1] for name in shapes if name.startswith('blocks.')})
     marks = [mark in shapes for mark in _MARKS] if 'cls_token' in shapes else None
     family, exact = [], []
-    for name, (num_layers, own) in archs.items():
+    for name, (num_layers, own) in _known(backbone).items():
         if _first_block(own).keys() != block.keys() or (marks and marks != [mark in own for mark in _MARKS]):
             continue
         family.append(name)

@@ -147,8 +147,7 @@ def _load(
         if strict:
             _complain(conversion.report, source, type(module).__name__)
     except ValueError as error:
-        family = describe_family(checkpoint, trunk.known_archs()) if hasattr(trunk, 'known_archs') else ''
-        raise ValueError(f'{error} {family}'.rstrip()) from error
+        raise ValueError(f'{error} {describe_family(checkpoint, trunk)}'.rstrip()) from error
     weights = {name.removeprefix(prefix): tensor for name, tensor in conversion.state_dict.items()}
     if mapped:
         kept = module.state_dict()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from eva_mm.layers.geometric_spline import cubic_spline_matrix, geometric_knots, geometric_ratio
+from eva_mm.layers.geometric_spline import distance_matrix
 from eva_mm.layers.position_embedding import resize_position_embedding
 from eva_mm.layers.relative_position import resize_relative_position
 
@@ -110,15 +110,6 @@ def resize_positions(
     return resize_position_embedding(pos_embed, grid, new_grid, rows, rule)
 
 
-def _spline_matrix(side: int, new_side: int) -> Tensor:
-    """Values at the relative distances of a side to those of another side, (2 new_side - 1, 2 side - 1)."""
-    if side == new_side:
-        return torch.eye(2 * side - 1, dtype=torch.float64)
-    knots = geometric_knots(side - 1, geometric_ratio(side - 1, new_side - 1))
-    distances = torch.arange(1 - new_side, new_side, dtype=torch.float64)
-    return cubic_spline_matrix(knots, distances.clamp(knots[0], knots[-1]))
-
-
 def resize_relative_position_table(
     table: Tensor, window: tuple[int, int], new_window: tuple[int, int]
 ) -> Tensor:
@@ -147,7 +138,7 @@ def resize_relative_position_table(
         )
     if tuple(window) == tuple(new_window):
         return table.float()
-    vertical, horizontal = (_spline_matrix(side, new_side) for side, new_side in zip(window, new_window))
+    vertical, horizontal = (distance_matrix(side, new_side) for side, new_side in zip(window, new_window))
     maps = table[:-3].detach().cpu().double().unflatten(0, rows)
     patches = torch.einsum('yh,hwc,xw->yxc', vertical, maps, horizontal).flatten(0, 1).float()
     return torch.cat((patches, table[-3:].detach().float().cpu()))

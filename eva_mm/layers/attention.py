@@ -18,38 +18,29 @@ Grid = tuple[int, ...] | Kept
 def attend_fp32(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
     """Attention whose logits and softmax are fp32 whatever the dtype of the inputs.
 
-    The released pre-training, classification and video code: queries are scaled in their own dtype, logits and
-    softmax are computed in fp32, probabilities are cast back before they meet the values.
-
-    Args:
-        q, k, v: (B, h, N, d); ``q`` is not yet scaled.
-        bias: Added to the logits; broadcasts to (B, h, N, N).
+    The released pre-training, classification and video code: queries (B, h, N, d) are scaled in their own dtype, logits
+    and softmax are computed in fp32, probabilities are cast back before they meet the values. ``bias`` is added to the
+    logits and broadcasts to (B, h, N, N).
     """
     with torch.autocast(q.device.type, enabled=False):
-        scale = v.shape[-1] ** -0.5
-        logits = (q * scale).float() @ k.float().transpose(-2, -1)
+        logits = (q * v.shape[-1] ** -0.5).float() @ k.float().transpose(-2, -1)
         if bias is not None:
             logits = logits + bias.float()
         return logits.softmax(dim=-1).type_as(v) @ v
 
 
 def attend_fused(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
-    """Attention by torch's fused kernels; arguments as for :func:`attend_fp32`.
-
-    Queries and keys may have more channels than values: a relative position appends them. The scale is that of the
-    values' width.
-    """
+    """Attention by torch's fused kernels, scaled by the values' width; a relative position may have appended channels to
+    queries and keys."""
     dims = v.shape[-1]
-    extra = q.shape[-1] - dims
-    if extra and v.device.type == 'cpu':
+    if q.shape[-1] > dims and v.device.type == 'cpu':
         # torch's CPU kernel that needs no N x N matrix wants equal widths
-        v = F.pad(v, (0, extra))
-    out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=dims**-0.5)
-    return out[..., :dims]
+        v = F.pad(v, (0, q.shape[-1] - dims))
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=dims**-0.5)[..., :dims]
 
 
 def _chunks_pay(q: Tensor) -> bool:
-    """Whether to attend in chunks: on a CPU in fp32, and not while a graph is recorded, where a loop would unroll."""
+    """On a CPU in fp32, and not while a graph is recorded, where a loop would unroll."""
     recorded = torch.compiler.is_compiling() or torch.jit.is_tracing()
     return q.device.type == 'cpu' and q.dtype == torch.float32 and not recorded
 
@@ -60,15 +51,13 @@ class Attention(nn.Module):
     Args:
         dims: Channels C; divisible by ``num_heads``.
         num_heads: Heads h.
-        qkv_bias: ``'qv'``: the parameters ``q_bias`` and ``v_bias``, keys have no bias;
-            ``'full'``: the projection's own bias, which keys have too; ``'none'``.
+        qkv_bias: ``'qv'``: parameters ``q_bias`` and ``v_bias``; ``'full'``: the projection's own, for keys too; ``'none'``.
         separate_qkv: Three layers ``q_proj``, ``k_proj`` and ``v_proj`` instead of ``qkv``.
-        relative_position: Module called as ``(q, k, grid) -> (q, k, bias)``. It may turn queries and keys or append
-            channels to them, return a bias for the logits, or both. The logits are then ``d ** -0.5 * q @ k.T + bias``.
-            If it has ``terms(q, grid)``, :func:`attend_in_chunks` is given these instead where chunks pay.
-        norm: Normalisation of the attended values of all heads, before ``proj``; ``None``: none.
-        fp32: Compute logits and softmax in fp32 as :func:`attend_fp32` says. Off: torch's fused kernel, which keeps
-            fp32 accumulators but rounds queries and keys to their own dtype. Equal in fp32.
+        relative_position: Module ``(q, k, grid) -> (q, k, bias)``. It may turn queries and keys or append channels to
+            them, return a bias, or both; logits are then ``d ** -0.5 * q @ k.T + bias``. If it has ``terms(q, grid)``,
+            :func:`attend_in_chunks` is given these instead where chunks pay.
+        norm: Normalisation of what all heads attended, before ``proj``; ``None``: none.
+        fp32: Logits and softmax in fp32 as :func:`attend_fp32`; else torch's fused kernels, equal in fp32.
         proj_drop: Dropout on the output.
 
     Raises:
@@ -94,15 +83,13 @@ class Attention(nn.Module):
             )
         if qkv_bias not in ('none', 'qv', 'full'):
             raise ValueError(f"qkv_bias is {qkv_bias!r}, expected 'qv' (queries and values), 'none' or 'full'.")
-        self.num_heads = num_heads
-        self.fp32 = fp32
+        self.num_heads, self.fp32 = num_heads, fp32
         full = qkv_bias == 'full'
         if separate_qkv:
             self.q_proj, self.k_proj, self.v_proj = (nn.Linear(dims, dims, bias=full) for _ in range(3))
         else:
             self.qkv = nn.Linear(dims, 3 * dims, bias=full)
-        self.q_bias = nn.Parameter(torch.zeros(dims)) if qkv_bias == 'qv' else None
-        self.v_bias = nn.Parameter(torch.zeros(dims)) if qkv_bias == 'qv' else None
+        self.q_bias, self.v_bias = (nn.Parameter(torch.zeros(dims)) if qkv_bias == 'qv' else None for _ in range(2))
         self.rel_pos = relative_position
         self.inner_attn_ln = norm(dims) if norm else nn.Identity()
         self.proj = nn.Linear(dims, dims)
@@ -129,22 +116,15 @@ class Attention(nn.Module):
         """The attention proper, (B, h, N, d) each, in the form that suits settings and device."""
         if hasattr(self.rel_pos, 'terms') and _chunks_pay(q):
             return attend_in_chunks(q, k, v, self.rel_pos.terms(q, grid))
-        bias = None
-        if self.rel_pos is not None:
-            q, k, bias = self.rel_pos(q, k, grid)
-        attend = attend_fp32 if self.fp32 else attend_fused
-        return attend(q, k, v, bias)
+        q, k, bias = (q, k, None) if self.rel_pos is None else self.rel_pos(q, k, grid)
+        return (attend_fp32 if self.fp32 else attend_fused)(q, k, v, bias)
 
 
 class WindowAttention(Attention):
-    """Self-attention inside non-overlapping square windows; no class token may be present.
+    """Self-attention inside square windows of ``window_size`` tokens a side; no tokens may stand in front.
 
-    Grids that are no multiple of the window are padded at the bottom and right with zero tokens *after* the
+    Grids that are not divisible by the window are padded at the bottom and right with zero tokens *after* the
     normalisation. They are not masked, as in the released detector: their key is zero and their value is the bias.
-
-    Args:
-        window_size: Side of a window in tokens.
-        kwargs: As for :class:`Attention`.
     """
 
     def __init__(self, dims: int, num_heads: int, window_size: int, **kwargs) -> None:

@@ -9,10 +9,8 @@ from eva_mm.layers.layer_norm import LayerNorm, Norm
 
 
 class DropPath(nn.Module):
-    """Stochastic depth: drops a whole residual branch of a sample with probability ``rate`` in training.
-
-    Survivors are divided by ``1 - rate`` (arXiv 1603.09382).
-    """
+    """Stochastic depth (arXiv 1603.09382): drops the branch of a sample with probability ``rate`` in training, and divides
+    survivors by ``1 - rate``."""
 
     def __init__(self, rate: float = 0.0) -> None:
         super().__init__()
@@ -22,15 +20,13 @@ class DropPath(nn.Module):
         """(B, ...) to (B, ...)."""
         if self.rate == 0.0 or not self.training:
             return x
-        return x * self._keep(x).div_(1 - self.rate)
-
-    def _keep(self, x: Tensor) -> Tensor:
-        """(B, 1, ...), 1 for survivors and 0 for the others."""
-        shape = (x.shape[0],) + (1,) * (x.ndim - 1)
+        shape = (len(x),) + (1,) * (x.ndim - 1)
         if torch.compiler.is_compiling():
             # a number that an operation takes is compiled in, once for each block; one that is compared is an input
-            return (torch.rand(shape, device=x.device) >= self.rate).to(x.dtype)
-        return x.new_empty(shape).bernoulli_(1 - self.rate)
+            keep = (torch.rand(shape, device=x.device) >= self.rate).to(x.dtype)
+        else:
+            keep = x.new_empty(shape).bernoulli_(1 - self.rate)
+        return x * keep.div_(1 - self.rate)
 
     def extra_repr(self) -> str:
         return f'rate={self.rate}'
@@ -46,8 +42,7 @@ class Block(nn.Module):
         norm: Channels to a built normalisation.
         drop_path: Stochastic depth rate of both branches.
         layer_scale_init_value: Start of ``gamma_1`` and ``gamma_2``; ``None`` means that they do not exist.
-        with_cp: Recompute the block in the backward pass instead of keeping its activations; ``'selective'`` recomputes
-            only what is cheap, see :func:`eva_mm.layers.checkpointing.run_checkpointed`.
+        with_cp: Activation checkpointing, see :func:`eva_mm.layers.checkpointing.run_checkpointed`.
 
     Raises:
         ValueError: Unknown ``with_cp``.
@@ -66,16 +61,11 @@ class Block(nn.Module):
     ) -> None:
         super().__init__()
         check_with_cp(with_cp)
-        self.norm1 = norm(dims)
-        self.attn = attention
-        self.norm2 = norm(dims)
-        self.mlp = mlp
-        self.drop_path = DropPath(drop_path)
-        self.with_cp = with_cp
-        self.gamma_1 = self.gamma_2 = None
-        if layer_scale_init_value is not None:
-            self.gamma_1 = nn.Parameter(torch.full((dims,), float(layer_scale_init_value)))
-            self.gamma_2 = nn.Parameter(torch.full((dims,), float(layer_scale_init_value)))
+        self.norm1, self.attn = norm(dims), attention
+        self.norm2, self.mlp = norm(dims), mlp
+        self.drop_path, self.with_cp = DropPath(drop_path), with_cp
+        start = None if layer_scale_init_value is None else torch.full((dims,), float(layer_scale_init_value))
+        self.gamma_1, self.gamma_2 = (None if start is None else nn.Parameter(start.clone()) for _ in range(2))
 
     def _branch(self, branch: Tensor, gamma: Tensor | None) -> Tensor:
         return self.drop_path(branch if gamma is None else gamma * branch)

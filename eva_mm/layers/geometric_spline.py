@@ -1,24 +1,11 @@
-"""Resizing tables of relative distances: knots whose steps grow away from distance 0, and a cubic spline as a matrix.
-
-BEiT and EVA stretch tables so: near distances keep their values and far ones are spread over the larger window.
-"""
+"""Resizing tables of relative distances, as BEiT's and EVA's loaders do: near distances keep their values, far ones are
+spread over the larger window, by knots whose steps grow away from distance 0 and a cubic spline, which is a matrix."""
 
 import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor
-
-
-def geometric_ratio(
-    steps: int, span: float, low: float = 1.01, high: float = 1.5, tolerance: float = 1e-6
-) -> float:
-    """Ratio q with ``1 + q + ... + q ** (steps - 1) == span``, bisected in an interval; the defaults are those of the
-    released loaders, of which the last midpoint counts."""
-    ratio = low
-    while high - low > tolerance:
-        ratio = (low + high) / 2
-        low, high = (low, ratio) if math.expm1(steps * math.log(ratio)) / (ratio - 1) > span else (ratio, high)
-    return ratio
 
 
 def geometric_knots(steps: int, ratio: float) -> Tensor:
@@ -27,28 +14,40 @@ def geometric_knots(steps: int, ratio: float) -> Tensor:
     return torch.cat((-distances.flip(0), distances.new_zeros(1), distances))
 
 
+def geometric_ratio(steps: int, span: float) -> float:
+    """Ratio q with ``1 + q + ... + q ** (steps - 1) == span``, bisected as in the released loaders.
+
+    They look in (1.01, 1.5), to 1e-6, and take the last midpoint.
+    """
+    low, high, ratio = 1.01, 1.5, 1.01
+    while high - low > 1e-6:
+        ratio = (low + high) / 2
+        low, high = (low, ratio) if math.expm1(steps * math.log(ratio)) / (ratio - 1) > span else (ratio, high)
+    return ratio
+
+
+@lru_cache(maxsize=32)
+def distance_matrix(side: int, new_side: int) -> Tensor:
+    """Matrix (2 * new_side - 1, 2 * side - 1), fp64, from values at the relative distances along a side of so many
+    tokens to those along another; beyond the old distances lies the value of the border."""
+    if side == new_side:
+        return torch.eye(2 * side - 1, dtype=torch.float64)
+    knots = geometric_knots(side - 1, geometric_ratio(side - 1, new_side - 1))
+    distances = torch.arange(1 - new_side, new_side, dtype=torch.float64)
+    return cubic_spline_matrix(knots, distances.clamp(knots[0], knots[-1]))
+
+
 def cubic_spline_matrix(knots: Tensor, points: Tensor) -> Tensor:
-    """Matrix that takes values at ``knots`` to the not-a-knot cubic spline's values at ``points``.
+    """Matrix (m, n), fp64, from values at rising ``knots`` (n,) to the not-a-knot cubic spline's at ``points`` (m,).
 
     It equals ``scipy.interpolate.interp1d(kind='cubic', fill_value='extrapolate')``: points outside the knots lie on
-    the first or last cubic.
-
-    Args:
-        knots: (n,) rising, n >= 4.
-        points: (m,).
-
-    Returns:
-        (m, n), fp64.
-
-    Raises:
-        ValueError: Fewer than 4 knots.
+    the first or last cubic. Through fewer than four knots goes the polynomial.
     """
-    n = knots.numel()
+    n, knots, points = knots.numel(), knots.double(), points.double()
     if n < 4:
-        raise ValueError(f'A cubic spline needs at least 4 knots, got {n}.')
-    knots, points = knots.double(), points.double()
-    gaps = knots.diff()
-    values = torch.eye(n, dtype=torch.float64)
+        powers = torch.arange(n)
+        return (points[:, None] ** powers) @ torch.linalg.inv(knots[:, None] ** powers)
+    gaps, values = knots.diff(), torch.eye(n, dtype=torch.float64)
     curvatures = _second_derivatives(gaps, values)
     piece = (torch.searchsorted(knots, points, right=True) - 1).clamp(0, n - 2)
     gap = gaps[piece][:, None]
@@ -60,15 +59,12 @@ def cubic_spline_matrix(knots: Tensor, points: Tensor) -> Tensor:
 
 def _second_derivatives(gaps: Tensor, values: Tensor) -> Tensor:
     """Second derivatives at the knots: (n - 1,) and (n, c) to (n, c)."""
-    n = values.shape[0]
-    system = torch.zeros(n, n, dtype=torch.float64)
-    target = torch.zeros_like(values)
-    inner = torch.arange(1, n - 1)
+    system, target = (torch.zeros(len(values), width, dtype=torch.float64) for width in values.shape)
+    inner = torch.arange(1, len(values) - 1)
     system[inner, inner - 1] = gaps[:-1]
     system[inner, inner] = 2 * (gaps[:-1] + gaps[1:])
     system[inner, inner + 1] = gaps[1:]
-    slopes = values.diff(dim=0) / gaps[:, None]
-    target[1:-1] = 6 * slopes.diff(dim=0)
+    target[1:-1] = 6 * (values.diff(dim=0) / gaps[:, None]).diff(dim=0)
     # not-a-knot: the third derivative is continuous at the second and at the last but one knot
     system[0, :3] = torch.stack((gaps[1], -gaps[0] - gaps[1], gaps[0]))
     system[-1, -3:] = torch.stack((gaps[-1], -gaps[-1] - gaps[-2], gaps[-2]))

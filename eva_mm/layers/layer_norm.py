@@ -15,11 +15,7 @@ class LayerNorm(nn.LayerNorm):
 
     The released classification, pre-training and video models force fp32 here; the detection, segmentation and CLIP
     models use the plain layer. In fp32 both are the same function. torch's half-precision kernels accumulate in fp32
-    already, so the explicit cast is needed only when input and parameters differ in dtype.
-
-    Args:
-        normalized_shape: Number of channels.
-        eps: Added to the variance. Every EVA-01 model has 1e-6 (torch's default is 1e-5).
+    already, so the explicit cast is needed only when input and parameters differ in dtype. EVA's eps is 1e-6.
     """
 
     def __init__(self, normalized_shape: int, eps: float = 1e-6) -> None:
@@ -30,10 +26,8 @@ class LayerNorm(nn.LayerNorm):
         # there is no autocast on the meta device, and asking for it is an error
         if x.dtype == self.weight.dtype and (x.is_meta or not torch.is_autocast_enabled(x.device.type)):
             return F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
-        normed = F.layer_norm(
-            x.float(), self.normalized_shape, self.weight.float(), self.bias.float(), self.eps
-        )
-        return normed.type_as(x)
+        weight, bias = self.weight.float(), self.bias.float()
+        return F.layer_norm(x.float(), self.normalized_shape, weight, bias, self.eps).type_as(x)
 
 
 class LayerNorm2d(LayerNorm):

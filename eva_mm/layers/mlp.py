@@ -1,4 +1,4 @@
-"""Feed-forward nets; each names its last layer ``last``."""
+"""Feed-forward nets: an activation between two linear layers, or a gated product."""
 
 from functools import partial
 
@@ -9,11 +9,6 @@ from torch.nn import functional as F
 from eva_mm.layers.layer_norm import Norm
 
 
-def _may_overwrite(*layers: nn.Module) -> bool:
-    """Whether outputs may be overwritten: neither a gradient nor a hook needs the values before the activation."""
-    return not (torch.is_grad_enabled() or any(layer._forward_hooks for layer in layers))
-
-
 class QuickGELU(nn.Module):
     """``x * sigmoid(1.702 x)``, OpenAI CLIP's approximation of GELU."""
 
@@ -22,22 +17,16 @@ class QuickGELU(nn.Module):
         return x * torch.sigmoid(1.702 * x)
 
 
-ACTIVATIONS = {
-    'gelu': nn.GELU,
-    'gelu_tanh': partial(nn.GELU, approximate='tanh'),
-    'quick_gelu': QuickGELU,
-}
+ACTIVATIONS = dict(gelu=nn.GELU, gelu_tanh=partial(nn.GELU, approximate='tanh'), quick_gelu=QuickGELU)
+
+
+def _may_overwrite(*layers: nn.Module) -> bool:
+    """Whether nothing but the activation needs what layers give: no gradient and no hook."""
+    return not (torch.is_grad_enabled() or any(layer._forward_hooks for layer in layers))
 
 
 class Mlp(nn.Module):
-    """Linear, activation, Linear; one dropout, after the second Linear.
-
-    Args:
-        dims: Channels C.
-        hidden_dims: Channels between.
-        drop: Dropout.
-        act: A name of ``ACTIVATIONS``.
-    """
+    """Linear, activation (a name of ``ACTIVATIONS``), Linear; one dropout, after the second Linear."""
 
     def __init__(self, dims: int, hidden_dims: int, drop: float = 0.0, act: str = 'gelu') -> None:
         super().__init__()
@@ -45,10 +34,6 @@ class Mlp(nn.Module):
         self.act = ACTIVATIONS[act]()
         self.fc2 = nn.Linear(hidden_dims, dims)
         self.drop = nn.Dropout(drop)
-
-    @property
-    def last(self) -> nn.Module:
-        return self.fc2
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) to (..., C)."""
@@ -60,70 +45,44 @@ class Mlp(nn.Module):
         return self.drop(self.fc2(hidden))
 
 
-def _gate(gate: Tensor, value: Tensor, overwrite: bool) -> Tensor:
-    return F.silu(gate, inplace=True).mul_(value) if overwrite else F.silu(gate) * value
-
-
 class SwiGLU(nn.Module):
-    """``w3(ffn_ln(silu(w1 x) * w2 x))`` (arXiv 2002.05202); ``ffn_ln`` is the identity without ``norm``."""
+    """``w3(norm(silu(gate) * value))`` (arXiv 2002.05202), then dropout.
 
-    def __init__(self, dims: int, hidden_dims: int, drop: float = 0.0, norm: Norm | None = None) -> None:
+    Gate and value come from ``w1`` and ``w2``, or, ``packed``, are the first and second half of what ``w12`` gives. The
+    norm is ``ffn_ln``, or none.
+    """
+
+    def __init__(
+        self, dims: int, hidden_dims: int, drop: float = 0.0, norm: Norm | None = None, packed: bool = False
+    ) -> None:
         super().__init__()
-        self.w1 = nn.Linear(dims, hidden_dims)
-        self.w2 = nn.Linear(dims, hidden_dims)
+        if packed:
+            self.w12 = nn.Linear(dims, 2 * hidden_dims)
+        else:
+            self.w1, self.w2 = nn.Linear(dims, hidden_dims), nn.Linear(dims, hidden_dims)
+        self.packed = packed
         self.ffn_ln = norm(hidden_dims) if norm else nn.Identity()
         self.w3 = nn.Linear(hidden_dims, dims)
         self.drop = nn.Dropout(drop)
 
-    @property
-    def last(self) -> nn.Module:
-        return self.w3
-
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) to (..., C)."""
-        hidden = _gate(self.w1(x), self.w2(x), _may_overwrite(self.w1, self.w2))
+        layers = (self.w12,) if self.packed else (self.w1, self.w2)
+        gate, value = self.w12(x).chunk(2, dim=-1) if self.packed else (self.w1(x), self.w2(x))
+        hidden = F.silu(gate, inplace=True).mul_(value) if _may_overwrite(*layers) else F.silu(gate) * value
         return self.drop(self.w3(self.ffn_ln(hidden)))
 
 
-class PackedSwiGLU(nn.Module):
-    """:class:`SwiGLU` whose first two layers are one, ``w12``: rows of the gate, then those of the value."""
-
-    def __init__(self, dims: int, hidden_dims: int, drop: float = 0.0) -> None:
-        super().__init__()
-        self.w12 = nn.Linear(dims, 2 * hidden_dims)
-        self.w3 = nn.Linear(hidden_dims, dims)
-        self.drop = nn.Dropout(drop)
-
-    @property
-    def last(self) -> nn.Module:
-        return self.w3
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(..., C) to (..., C)."""
-        gate, value = self.w12(x).chunk(2, dim=-1)
-        return self.drop(self.w3(_gate(gate, value, _may_overwrite(self.w12))))
-
-
-
 def build_mlp(kind: str, dims: int, hidden_dims: int, drop: float = 0.0, norm: Norm | None = None) -> nn.Module:
-    """A feed-forward net by the name of its kind.
-
-    Args:
-        kind: A name of ``ACTIVATIONS``, ``'swiglu'`` or ``'swiglu_packed'``.
-        dims: Channels C.
-        hidden_dims: Channels between.
-        drop: Dropout after the last layer.
-        norm: Normalisation of the gated values, ``'swiglu'`` alone.
+    """A feed-forward net: ``kind`` is a name of ``ACTIVATIONS``, ``'swiglu'`` or ``'swiglu_packed'``.
 
     Raises:
-        ValueError: Unknown kind, or one that has no such norm.
+        ValueError: Unknown kind, or a norm without gated values.
     """
-    if norm and kind != 'swiglu':
-        raise ValueError(f"mlp={kind!r} has no normalisation of gated values, only 'swiglu' has.")
-    if kind == 'swiglu':
-        return SwiGLU(dims, hidden_dims, drop, norm)
-    if kind == 'swiglu_packed':
-        return PackedSwiGLU(dims, hidden_dims, drop)
+    if kind in ('swiglu', 'swiglu_packed'):
+        return SwiGLU(dims, hidden_dims, drop, norm, kind == 'swiglu_packed')
     if kind not in ACTIVATIONS:
         raise ValueError(f'mlp={kind!r} is unknown: choose from {", ".join(ACTIVATIONS)}, swiglu, swiglu_packed.')
+    if norm:
+        raise ValueError(f'mlp={kind!r} has no gated values that mlp_norm could normalise: choose swiglu.')
     return Mlp(dims, hidden_dims, drop, kind)

@@ -6,11 +6,15 @@ from torch.nn import functional as F
 
 def scale_gradient(x: Tensor, factor: float) -> Tensor:
     """The identity, whose gradient is multiplied by ``factor``: 1 leaves it, 0 cuts it."""
-    if factor == 1:
-        return x
-    if factor == 0:
-        return x.detach()
+    if factor in (0, 1):
+        return x if factor else x.detach()
     return x.detach() * (1 - factor) + x * factor
+
+
+def pad_to_multiple(x: Tensor, patch_size: tuple[int, ...]) -> Tensor:
+    """Pad (..., H, W) with zeros at the bottom and right until the sides are divisible by those of a patch."""
+    height, width = ((patch - side % patch) % patch for side, patch in zip(x.shape[-2:], patch_size[-2:]))
+    return F.pad(x, (0, width, 0, height)) if height or width else x
 
 
 class PatchEmbed(nn.Module):
@@ -20,10 +24,9 @@ class PatchEmbed(nn.Module):
         in_channels: Channels of the input.
         embed_dims: Channels C of a token.
         patch_size: (p_h, p_w) for images, (p_t, p_h, p_w) for clips.
-        grad_scale: Factor on the gradient that reaches this layer. The released code has 1 in pre-training and video,
-            0 in classification and detection; 0.1 is its optional ``stop_grad_conv1`` of pre-training.
+        grad_scale: Factor on the gradient of this layer; released are 1, 0 and 0.1 (``stop_grad_conv1``).
         bias: Whether the convolution has a bias.
-        pad: Pad height and width with zeros, at the bottom and right, to a multiple of the patch.
+        pad: Take any height and width, see :func:`pad_to_multiple`.
     """
 
     def __init__(
@@ -36,9 +39,7 @@ class PatchEmbed(nn.Module):
         pad: bool = False,
     ) -> None:
         super().__init__()
-        self.patch_size = tuple(patch_size)
-        self.grad_scale = grad_scale
-        self.pad = pad
+        self.patch_size, self.grad_scale, self.pad = tuple(patch_size), grad_scale, pad
         conv = {2: nn.Conv2d, 3: nn.Conv3d}[len(self.patch_size)]
         self.proj = conv(in_channels, embed_dims, self.patch_size, stride=self.patch_size, bias=bias)
 
@@ -48,8 +49,7 @@ class PatchEmbed(nn.Module):
         Raises:
             ValueError: A side of the input is not divisible by the patch.
         """
-        if self.pad:
-            x = pad_to_multiple(x, self.patch_size[-2:])
+        x = pad_to_multiple(x, self.patch_size) if self.pad else x
         if any(side % patch for side, patch in zip(x.shape[2:], self.patch_size)):
             raise ValueError(
                 f'The input of size {tuple(x.shape[2:])} cannot be cut into patches of {self.patch_size}: '
@@ -57,9 +57,3 @@ class PatchEmbed(nn.Module):
             )
         x = scale_gradient(self.proj(x), self.grad_scale)
         return x.flatten(2).transpose(1, 2), tuple(x.shape[2:])
-
-
-def pad_to_multiple(x: Tensor, patch_size: tuple[int, int]) -> Tensor:
-    """Pad (..., H, W) with zeros at the bottom and right until the sides are divisible by those of a patch."""
-    height, width = ((patch - side % patch) % patch for side, patch in zip(x.shape[-2:], patch_size))
-    return F.pad(x, (0, width, 0, height)) if height or width else x

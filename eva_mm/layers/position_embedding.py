@@ -1,30 +1,18 @@
 """Absolute position embeddings: resizing learned ones, making fixed ones."""
 
 import math
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-
-class _Rule(NamedTuple):
-    mode: str
-    antialias: bool = False
-    offset: float = 0.0
-
-
-RESIZE_RULES = {
-    # EVA, OpenAI's CLIP, SigLIP
-    'bicubic': _Rule('bicubic'),
-    # DINOv2 with registers, open_clip
-    'bicubic_antialias': _Rule('bicubic', antialias=True),
-    # DINOv2 without: the scale is taken from sides that are 0.1 longer
-    'bicubic_offset': _Rule('bicubic', offset=0.1),
-    # Perception Encoder
-    'bilinear': _Rule('bilinear'),
-    # SigLIP 2 with images of any shape (NaFlex)
-    'bilinear_antialias': _Rule('bilinear', antialias=True),
+# how a learned table is resized: mode, antialiasing, and what is added to a side before the scale is taken
+RESIZE_RULES: dict[str, tuple[str, bool, float]] = {
+    'bicubic': ('bicubic', False, 0.0),  # EVA, OpenAI's CLIP, SigLIP
+    'bicubic_antialias': ('bicubic', True, 0.0),  # DINOv2 with registers, open_clip
+    'bicubic_offset': ('bicubic', False, 0.1),  # DINOv2
+    'bilinear': ('bilinear', False, 0.0),  # Perception Encoder
+    'bilinear_antialias': ('bilinear', True, 0.0),  # SigLIP 2 for images of any shape
 }
 
 
@@ -51,7 +39,7 @@ def resize_position_embedding(
         (1, E + prod(new_grid), C) in the dtype of ``pos_embed``.
 
     Raises:
-        ValueError: The table has another number of rows than ``grid`` asks for, or the grids differ in length.
+        ValueError: The table is not of ``grid``, or the grids differ in length.
     """
     rows = num_extra_tokens + math.prod(grid)
     if pos_embed.shape[1] != rows or len(grid) != len(new_grid):
@@ -61,21 +49,13 @@ def resize_position_embedding(
         )
     if tuple(grid) == tuple(new_grid):
         return pos_embed
-    extra, patches = pos_embed[:, :num_extra_tokens], pos_embed[:, num_extra_tokens:]
-    maps = patches.float().transpose(1, 2).unflatten(2, tuple(grid))
-    mode, antialias, offset = RESIZE_RULES[rule] if len(grid) == 2 else _Rule('trilinear')
-    size = dict(size=tuple(new_grid))
-    if offset:
-        size = dict(scale_factor=tuple((new + offset) / old for new, old in zip(new_grid, grid)))
-    maps = F.interpolate(maps, **size, mode=mode, align_corners=False, antialias=antialias)
+    maps = pos_embed[:, num_extra_tokens:].float().transpose(1, 2).unflatten(2, tuple(grid))
+    mode, antialias, offset = RESIZE_RULES[rule] if len(grid) == 2 else ('trilinear', False, 0.0)
+    scale = tuple((new + offset) / old for new, old in zip(new_grid, grid)) if offset else None
+    size = None if scale else tuple(new_grid)
+    maps = F.interpolate(maps, size, scale, mode=mode, align_corners=False, antialias=antialias)
     patches = maps.flatten(2).transpose(1, 2).to(pos_embed.dtype)
-    return torch.cat((extra, patches), dim=1)
-
-
-def _sincos_1d(dims: int, positions: Tensor) -> Tensor:
-    frequencies = 10000 ** -(torch.arange(dims // 2, dtype=torch.float64) / (dims / 2))
-    angles = positions.double().flatten()[:, None] * frequencies[None]
-    return torch.cat((angles.sin(), angles.cos()), dim=1)
+    return torch.cat((pos_embed[:, :num_extra_tokens], patches), dim=1)
 
 
 def sincos_position_embedding(dims: int, grid: tuple[int, int]) -> Tensor:
@@ -94,7 +74,9 @@ def sincos_position_embedding(dims: int, grid: tuple[int, int]) -> Tensor:
         ValueError: ``dims`` is not divisible by 4.
     """
     if dims % 4:
-        raise ValueError(f'A sine-cosine table needs channels in multiples of 4, got {dims}.')
+        raise ValueError(f'A sine-cosine table needs channels that are divisible by 4, got {dims}.')
+    frequencies = 10000 ** -(torch.arange(dims // 4, dtype=torch.float64) / (dims / 4))
     rows, columns = torch.meshgrid(torch.arange(grid[0]), torch.arange(grid[1]), indexing='ij')
-    table = torch.cat((_sincos_1d(dims // 2, columns), _sincos_1d(dims // 2, rows)), dim=1)
+    angles = [side.double().flatten()[:, None] * frequencies for side in (columns, rows)]
+    table = torch.cat([part for each in angles for part in (each.sin(), each.cos())], dim=1)
     return torch.cat((torch.zeros(1, dims, dtype=torch.float64), table)).float()[None]

@@ -18,17 +18,10 @@ from eva_mm.layers.kept_patches import Kept
 class Rotary:
     """By how much channels turn.
 
-    Patch i of n along an axis has the coordinate ``(i + offset) / n * span + start``. With K = d / 4, channel pair k
-    of the row (and as many of the column) turns by ``turn * coordinate / base ** (k / K)``, k = 0 to K - 1.
-
-    Attributes:
-        base: Ratio of the slowest to the fastest turn, nearly.
-        span: Length of an axis, whatever its number of patches; ``None``: coordinates are ``i + offset``.
-        start: Coordinate of the border.
-        offset: Where in a patch its coordinate is taken.
-        turn: Radians for a unit of the coordinate at k = 0.
-        halves: Whether channel c is paired with c + d / 2, and not with its neighbour.
-        columns_first: Whether the first half of the pairs turns with the column.
+    Patch i of n along an axis has the coordinate ``(i + offset) / n * span + start``, or without ``span`` just
+    ``i + offset``. Pair k of the K = d / 4 pairs of each axis turns by ``turn * coordinate / base ** (k / K)`` radians.
+    Pairs are neighbouring channels, or ``halves``: channels c and c + d / 2. Those of the row come first, or
+    ``columns_first``.
     """
 
     base: float = 10000.0
@@ -41,51 +34,39 @@ class Rotary:
 
 
 class _Tables(NamedTuple):
-    """Cosine and sine (E + N, d), the sine negated where the partner is subtracted; for neighbours in eager mode also
-    cosine + i * sine (E + N, d / 2)."""
+    """Cosines and sines (E + N, d), sines negated for the first of a pair, and cos + i sin (E + N, d / 2) or None."""
 
     cos: Tensor
     sin: Tensor
     phase: Tensor | None = None
 
 
-def _coordinates(rotary: Rotary, patches: int, device: torch.device) -> Tensor:
-    positions = torch.arange(patches, dtype=torch.float32, device=device) + rotary.offset
-    return positions if rotary.span is None else positions / patches * rotary.span + rotary.start
-
-
-def _tables(rotary: Rotary, dims: int, extra: int, grid: tuple[int, ...], device: torch.device) -> _Tables:
+def _tables(rotary: Rotary, pairs: int, extra: int, grid: tuple[int, ...], device: torch.device) -> _Tables:
     """Tables for E = ``extra`` tokens that do not turn and the patches of a grid; frames of a clip turn alike."""
     *frames, height, width = grid
-    pairs = dims // 4
     periods = rotary.base ** (torch.arange(pairs, dtype=torch.float32, device=device) / pairs)
-    rows, columns = (rotary.turn * _coordinates(rotary, side, device)[:, None] / periods for side in (height, width))
-    axes = rows[:, None].expand(-1, width, -1), columns[None].expand(height, -1, -1)
+    axes = []
+    for side, shape in ((height, (height, 1, 1)), (width, (1, width, 1))):
+        coordinates = torch.arange(side, dtype=torch.float32, device=device).view(shape) + rotary.offset
+        if rotary.span is not None:
+            coordinates = coordinates / side * rotary.span + rotary.start
+        axes.append((rotary.turn * coordinates / periods).expand(height, width, pairs))
     angles = torch.cat(axes[::-1] if rotary.columns_first else axes, dim=-1)
-    angles = angles.expand(math.prod(frames), height, width, -1).flatten(0, 2)
+    angles = angles.expand(math.prod(frames), -1, -1, -1).flatten(0, 2)
     angles = torch.cat((angles.new_zeros(extra, 2 * pairs), angles))
     cos, sin = angles.cos(), angles.sin()
     # joined without tile or repeat, which become an If in ONNX
     if rotary.halves:
         return _Tables(torch.cat((cos, cos), dim=-1), torch.cat((-sin, sin), dim=-1))
-    return _Tables(torch.stack((cos, cos), dim=-1).flatten(-2), torch.stack((-sin, sin), dim=-1).flatten(-2))
+    return _Tables(*(torch.stack(pair, dim=-1).flatten(-2) for pair in ((cos, cos), (-sin, sin))))
 
 
 @lru_cache(maxsize=32)
-def _kept_tables(rotary: Rotary, dims: int, extra: int, grid: tuple[int, ...], device: torch.device) -> _Tables:
+def _kept_tables(rotary: Rotary, pairs: int, extra: int, grid: tuple[int, ...], device: torch.device) -> _Tables:
     # an inference tensor could not be used in training later
     with torch.inference_mode(False), torch.no_grad():
-        cos, sin, _ = _tables(rotary, dims, extra, grid, device)
+        cos, sin, _ = _tables(rotary, pairs, extra, grid, device)
         return _Tables(cos, sin, None if rotary.halves else torch.complex(cos[:, ::2], sin[:, 1::2]))
-
-
-def _rotate(x: Tensor, tables: _Tables, halves: bool) -> Tensor:
-    """Turn (B, h, E + N, d); products and sum in fp32 at least."""
-    if tables.phase is not None and x.dtype in (torch.float32, torch.float64):
-        # a product of complex numbers is the rotation of pairs of neighbours in one pass
-        return torch.view_as_real(torch.view_as_complex(x.unflatten(-1, (-1, 2))) * tables.phase).flatten(-2)
-    partner = x.roll(x.shape[-1] // 2, -1) if halves else x.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
-    return (x * tables.cos).add_(partner * tables.sin).to(x.dtype)
 
 
 class RotaryPosition(nn.Module):
@@ -108,20 +89,27 @@ class RotaryPosition(nn.Module):
         super().__init__()
         if head_dims % 4:
             raise ValueError(f'Rotary positions need heads whose width is divisible by 4, got {head_dims}.')
-        self.rotary, self.head_dims, self.num_extra_tokens = rotary, head_dims, num_extra_tokens
+        self.rotary, self.pairs, self.num_extra_tokens = rotary, head_dims // 4, num_extra_tokens
 
-    def tables(self, grid: tuple[int, ...], like: Tensor) -> _Tables:
-        """Tables on the device of ``like``."""
-        # a subclass is fake or traced: what is computed of it must not outlive the trace
+    def tables(self, grid: tuple[int, ...] | Kept, like: Tensor) -> _Tables:
+        """Tables on the device of ``like``, for the kept patches of each sample (B, 1, E + K, ...)."""
+        if isinstance(grid, Kept):
+            rows, whole = grid.tokens(self.num_extra_tokens), self.tables(grid.grid, like)
+            return _Tables(*(table if table is None else table[rows][:, None] for table in whole))
+        # what is computed of a fake or traced tensor, a subclass, must not outlive the trace
         recorded = torch.compiler.is_compiling() or type(like) is not Tensor
         make = _tables if recorded else _kept_tables
-        return make(self.rotary, self.head_dims, self.num_extra_tokens, tuple(int(side) for side in grid), like.device)
+        return make(self.rotary, self.pairs, self.num_extra_tokens, tuple(int(side) for side in grid), like.device)
+
+    def _turn(self, x: Tensor, tables: _Tables) -> Tensor:
+        if tables.phase is not None and x.dtype in (torch.float32, torch.float64) and not torch.jit.is_tracing():
+            # a product of complex numbers turns pairs of neighbours in one pass
+            return torch.view_as_real(torch.view_as_complex(x.unflatten(-1, (-1, 2))) * tables.phase).flatten(-2)
+        halves = self.rotary.halves
+        partner = x.roll(x.shape[-1] // 2, -1) if halves else x.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
+        return (x * tables.cos).add_(partner * tables.sin).to(x.dtype)
 
     def forward(self, q: Tensor, k: Tensor, grid: tuple[int, ...] | Kept) -> tuple[Tensor, Tensor, None]:
         """Queries and keys (B, h, E + N, d) to the same, turned; no bias."""
-        if isinstance(grid, Kept):
-            rows = grid.tokens(self.num_extra_tokens)
-            tables = _Tables(*(t if t is None else t[rows].unsqueeze(1) for t in self.tables(grid.grid, q)))
-        else:
-            tables = self.tables(grid, q)
-        return _rotate(q, tables, self.rotary.halves), _rotate(k, tables, self.rotary.halves), None
+        tables = self.tables(grid, q)
+        return self._turn(q, tables), self._turn(k, tables), None

@@ -17,19 +17,10 @@ _DECODER = dict(embed_dims=512, num_layers=4, num_heads=16, feedforward_channels
 
 
 def random_masking(noise: Tensor, mask_ratio: float) -> tuple[Tensor, Tensor]:
-    """Keep the ``int(N * (1 - mask_ratio))`` patches with the least noise.
-
-    Args:
-        noise: (B, N).
-        mask_ratio: Share of the patches to hide.
-
-    Returns:
-        Indices of the kept patches by rising noise (B, K), and the mask (B, N), true where hidden.
-    """
-    num_keep = int(noise.shape[1] * (1 - mask_ratio))
-    keep = noise.argsort(dim=1)[:, :num_keep]
-    mask = torch.ones_like(noise, dtype=torch.bool).scatter_(1, keep, False)
-    return keep, mask
+    """Keep the ``int(N * (1 - mask_ratio))`` patches with the least noise (B, N): their indices by rising noise (B, K), and
+    the mask (B, N), true where hidden."""
+    keep = noise.argsort(dim=1)[:, : int(noise.shape[1] * (1 - mask_ratio))]
+    return keep, torch.ones_like(noise, dtype=torch.bool).scatter_(1, keep, False)
 
 
 @MODELS.register_module()
@@ -41,8 +32,7 @@ class EVAMAEViT(EVAViT):
     Args:
         decoder_arch: Dict with the four keys of an ``arch``.
         mask_ratio: Share of hidden patches, drawn per sample.
-        kwargs: As for :class:`EVAViT`; ``out_type`` is ``'raw'``. The family needs a class token and a
-            table of positions.
+        kwargs: As for :class:`EVAViT`; ``out_type`` is ``'raw'``. The family needs a class token and a table.
     """
 
     checkpoint_task = 'pretrain'
@@ -51,21 +41,18 @@ class EVAMAEViT(EVAViT):
 
     def __init__(self, decoder_arch: Mapping[str, Any] = _DECODER, mask_ratio: float = 0.75, **kwargs: Any) -> None:
         super().__init__(**{'out_type': 'raw', **kwargs})
+        if self.pos_embed is None or self.cls_token is None:
+            raise ValueError('EVAMAEViT needs a family with a class token and a table of positions.')
         decoder = resolve_arch(decoder_arch)
-        dims = decoder.embed_dims
-        self.mask_ratio = mask_ratio
+        dims, self.mask_ratio = decoder.embed_dims, mask_ratio
         self.pos_embed.requires_grad_(False)
         self.decoder_embed = nn.Linear(self.embed_dims, dims)
         self.mask_token = nn.Parameter(torch.zeros(1, 1, dims))
         self.decoder_pos_embed = nn.Parameter(torch.zeros(1, self.pos_embed.shape[1], dims), requires_grad=False)
-        self.decoder_blocks = nn.ModuleList(
-            Block(
-                dims,
-                Attention(dims, decoder.num_heads, qkv_bias='full'),
-                Mlp(dims, decoder.feedforward_channels),
-            )
-            for _ in range(decoder.num_layers)
-        )
+        self.decoder_blocks = nn.ModuleList()
+        for _ in range(decoder.num_layers):
+            attention = Attention(dims, decoder.num_heads, qkv_bias='full')
+            self.decoder_blocks.append(Block(dims, attention, Mlp(dims, decoder.feedforward_channels)))
         self.decoder_norm = LayerNorm(dims)
 
     def _init_tokens(self) -> None:
@@ -94,16 +81,15 @@ class EVAMAEViT(EVAViT):
         """Latent tokens (B, 1 + K, C) and their indices to decoder tokens (B, 1 + N, D) in image order."""
         latent = self.decoder_embed(latent)
         positions = resize_position_embedding(self.decoder_pos_embed, self.grid, grid)
-        x = self.mask_token.to(latent.dtype).expand(latent.shape[0], positions.shape[1] - 1, -1)
-        x = x.scatter(1, keep.unsqueeze(-1).expand(-1, -1, latent.shape[-1]), latent[:, 1:])
+        x = self.mask_token.to(latent.dtype).expand(len(latent), positions.shape[1] - 1, -1)
+        visible = latent[:, self.num_extra_tokens :]
+        x = x.scatter(1, keep.unsqueeze(-1).expand_as(visible), visible)
         x = torch.cat((latent[:, :1], x), dim=1) + positions
         for block in self.decoder_blocks:
             x = block(x, grid)
         return self.decoder_norm(x)
 
-    def forward(
-        self, images: Tensor, mask: Tensor | None = None, noise: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, images: Tensor, mask: Tensor | None = None, noise: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Encode what is visible, decode everything.
 
         Args:

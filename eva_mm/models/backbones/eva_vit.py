@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -66,14 +65,13 @@ class EVAViT(BaseModule):
             divisible by ``patch_size``, ``out_indices`` out of range.
     """
 
-    # whose names a checkpoint is converted to
-    checkpoint_task = 'classification'
-    # what the released models of a task change in the row
-    variant = ''
-    out_types = OUT_TYPES
-    # whether class token and registers stand in front
-    has_extra_tokens = True
+    # whose names a checkpoint is converted to, of which architectures it may be, and what the released models of the task
+    # change in a row
+    checkpoint_task, zoo, variant = 'classification', ARCH_ZOO, ''
+    # what subclasses have less of: read-outs, outputs, tokens in front
+    out_types: tuple[str, ...] = OUT_TYPES
     one_output = False
+    has_extra_tokens = True
     init_std = 0.02
     # the fine-tuning code cuts at +-2 absolute, which leaves a plain normal distribution
     init_cut = 2.0
@@ -100,36 +98,30 @@ class EVAViT(BaseModule):
         self.arch = resolve_arch(arch, self.variant, **entries)
         self.embed_dims, self.num_layers = self.arch.embed_dims, self.arch.num_layers
         self.img_size = _as_tuple(img_size or self.arch.img_size, 2)
-        self.drop_rate, self.attn_fp32 = drop_rate, attn_fp32
-        self.num_extra_tokens = (self.arch.cls_token + self.arch.num_registers) * self.has_extra_tokens
-        self.out_type = self._resolve_out_type(out_type)
+        self.drop_rate, self.attn_fp32, self.frozen_stages = drop_rate, attn_fp32, frozen_stages
+        self.out_type = self._resolve_out_type(out_type or self.arch.out_type)
         self.out_indices = self._resolve_out_indices(_as_tuple(out_indices, 1))
-        self.frozen_stages = frozen_stages
-
-        dims, norm = self.embed_dims, self._norm
-        self.patch_embed = self._build_patch_embed(
-            in_channels,
-            _as_tuple(patch_size or self.arch.patch_size, 2),
-            grad_scale=patch_grad_scale,
-            pad=pad_to_patch,
-        )
+        dims, patch = self.embed_dims, _as_tuple(patch_size or self.arch.patch_size, 2)
+        self.patch_embed = self._build_patch_embed(in_channels, patch, grad_scale=patch_grad_scale, pad=pad_to_patch)
         self.grid = self._position_grid()
-        self.cls_token = self.register_tokens = self.pos_embed = None
-        if self.arch.cls_token and self.has_extra_tokens:
-            self.cls_token = nn.Parameter(torch.zeros(1, 1, dims))
-        if self.arch.num_registers and self.has_extra_tokens:
-            self.register_tokens = nn.Parameter(torch.zeros(1, self.arch.num_registers, dims))
-        if self.arch.pos_embed:
-            self.pos_embed = nn.Parameter(torch.zeros(1, self.arch.cls_token + math.prod(self.grid), dims))
+
+        cls_token, registers = (n * self.has_extra_tokens for n in (self.arch.cls_token, self.arch.num_registers))
+        self.num_extra_tokens = cls_token + registers
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, dims)) if cls_token else None
+        self.register_tokens = nn.Parameter(torch.zeros(1, registers, dims)) if registers else None
+        rows = self.arch.cls_token + math.prod(self.grid)
+        self.pos_embed = nn.Parameter(torch.zeros(1, rows, dims)) if self.arch.pos_embed else None
+        # rows that belong to no patch, and how the others are resized
+        self.position_rule = int(self.arch.cls_token), self.arch.pos_embed or 'bicubic'
         self.pos_drop = nn.Dropout(drop_rate)
-        self.norm_pre = norm(dims) if self.arch.embed_norm else nn.Identity()
+        self.norm_pre = self._norm(dims) if self.arch.embed_norm else nn.Identity()
         block = PostNormBlock if self.arch.post_norm else Block
         self.blocks = nn.ModuleList(
             block(
                 dims,
                 self._build_attention(index),
                 self._build_mlp(index),
-                norm=norm,
+                norm=self._norm,
                 drop_path=drop_path_rate * index / max(self.num_layers - 1, 1),
                 layer_scale_init_value=self.arch.layer_scale_init_value,
                 with_cp=with_cp,
@@ -137,23 +129,21 @@ class EVAViT(BaseModule):
             for index in range(self.num_layers)
         )
         if self.out_type in ('raw', 'cls_token', 'attn_pool') or self.arch.norm_patches:
-            self.norm = norm(dims)
+            self.norm = self._norm(dims)
         elif self.out_type == 'avg_featmap':
-            self.fc_norm = norm(dims)
+            self.fc_norm = self._norm(dims)
         if self.out_type == 'attn_pool':
-            self.attn_pool = AttentionPool(dims, self.arch.pool_heads, self._build_mlp(self.num_layers), norm)
+            self.attn_pool = AttentionPool(dims, self.arch.pool_heads, self._build_mlp(self.num_layers), self._norm)
         self._freeze()
 
-    def _resolve_out_type(self, out_type: str | None) -> str:
-        out_type = out_type or self.arch.out_type
+    def _resolve_out_type(self, out_type: str) -> str:
         if out_type not in OUT_TYPES:
             raise ValueError(f'out_type={out_type!r} is unknown: choose from {", ".join(OUT_TYPES)}.')
         has = dict(cls_token=self.arch.cls_token and self.has_extra_tokens, attn_pool=self.arch.pool_heads)
         possible = [each for each in self.out_types if has.get(each, True)]
         if out_type not in possible:
-            raise ValueError(
-                f'{type(self).__name__} of this arch has no out_type={out_type!r}: choose from {", ".join(possible)}.'
-            )
+            kind = type(self).__name__
+            raise ValueError(f'{kind} of this arch has no out_type={out_type!r}: choose from {", ".join(possible)}.')
         return out_type
 
     def _resolve_out_indices(self, indices: tuple[int, ...]) -> tuple[int, ...]:
@@ -167,10 +157,8 @@ class EVAViT(BaseModule):
     def _position_grid(self) -> tuple[int, ...]:
         patch = self.patch_embed.patch_size
         if any(side % p for side, p in zip(self.img_size, patch)):
-            raise ValueError(
-                f'img_size={self.img_size} must be divisible by patch_size={patch}: '
-                f'give for instance {tuple(side // p * p for side, p in zip(self.img_size, patch))}.'
-            )
+            size = tuple(side // p * p for side, p in zip(self.img_size, patch))
+            raise ValueError(f'img_size={self.img_size} must be divisible by patch_size={patch}: give for instance {size}.')
         return tuple(side // p for side, p in zip(self.img_size, patch))
 
     def _norm(self, dims: int) -> nn.Module:
@@ -186,21 +174,12 @@ class EVAViT(BaseModule):
             return None
         return RotaryPosition(self.arch.rotary, self.embed_dims // self.arch.num_heads, self.num_extra_tokens)
 
-    def _attention_options(self, index: int) -> dict[str, Any]:
-        return dict(
-            dims=self.embed_dims,
-            num_heads=self.arch.num_heads,
-            qkv_bias=self.arch.qkv_bias,
-            separate_qkv=self.arch.separate_qkv,
-            norm=self._norm if self.arch.attn_norm else None,
-            relative_position=self._build_relative_position(index),
-            fp32=self.attn_fp32,
-            proj_drop=self.drop_rate,
-        )
-
-    def _build_attention(self, index: int) -> nn.Module:
+    def _build_attention(self, index: int, kind: type[Attention] = Attention, **options: Any) -> nn.Module:
         """Seam for subclasses: attention of a block."""
-        return Attention(**self._attention_options(index))
+        options |= dict(qkv_bias=self.arch.qkv_bias, separate_qkv=self.arch.separate_qkv, fp32=self.attn_fp32)
+        options |= dict(norm=self._norm if self.arch.attn_norm else None, proj_drop=self.drop_rate)
+        relative = self._build_relative_position(index)
+        return kind(self.embed_dims, self.arch.num_heads, relative_position=relative, **options)
 
     def _build_mlp(self, index: int) -> nn.Module:
         """Seam for subclasses: feed-forward net of a block, or behind all blocks that of the attention pool."""
@@ -214,8 +193,8 @@ class EVAViT(BaseModule):
             # children first: a parent may overrule what its children got
             self.apply(self._init_module)
             self._rescale_residual_outputs()
-        pretrained, init_cfg = self._is_pretrained(), self.init_cfg
-        if not pretrained or self.is_init:
+        init_cfg = self.init_cfg
+        if self.is_init or not (isinstance(init_cfg, Mapping) and init_cfg.get('type') == 'Pretrained'):
             return super().init_weights()
         # mmengine's own loading would skip what does not fit without an error
         self.init_cfg = None
@@ -223,9 +202,6 @@ class EVAViT(BaseModule):
         self.init_cfg = init_cfg
         options = {key: value for key, value in init_cfg.items() if key not in ('type', 'checkpoint')}
         print_log(str(load_pretrained(self, init_cfg['checkpoint'], **options)), logger='current')
-
-    def _is_pretrained(self) -> bool:
-        return isinstance(self.init_cfg, Mapping) and self.init_cfg.get('type') == 'Pretrained'
 
     def _trunc_normal(self, tensor: Tensor) -> None:
         nn.init.trunc_normal_(tensor, std=self.init_std, a=-self.init_cut, b=self.init_cut)
@@ -236,7 +212,9 @@ class EVAViT(BaseModule):
                 self._trunc_normal(tokens)
 
     def _init_module(self, module: nn.Module) -> None:
-        if isinstance(module, nn.Linear):
+        if isinstance(module, AttentionPool):
+            self._trunc_normal(module.latent)
+        elif isinstance(module, nn.Linear):
             self._trunc_normal(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
@@ -245,83 +223,47 @@ class EVAViT(BaseModule):
     def _rescale_residual_outputs(self) -> None:
         """Divide what block i (from 1) adds to the residual stream by sqrt(2 i)."""
         for depth, block in enumerate(self.blocks, start=1):
-            block.attn.proj.weight.div_(math.sqrt(2 * depth))
-            block.mlp.last.weight.div_(math.sqrt(2 * depth))
+            *_, last = (layer for layer in block.mlp.modules() if isinstance(layer, nn.Linear))
+            for layer in (block.attn.proj, last):
+                layer.weight.div_(math.sqrt(2 * depth))
 
     def _freeze(self) -> None:
         self.blocks[max(self.out_indices) + 1 :].requires_grad_(False)
-        if self.frozen_stages < 0:
-            return
-        for name, parameter in self.named_parameters():
+        for name, parameter in self.named_parameters() if self.frozen_stages >= 0 else ():
             if self.get_layer_depth(name)[0] <= self.frozen_stages:
                 parameter.requires_grad_(False)
 
     def train(self, mode: bool = True) -> 'EVAViT':
         """Set the mode; frozen blocks stay in evaluation mode."""
         super().train(mode)
-        if self.frozen_stages >= 0:
-            self.blocks[: self.frozen_stages].eval()
+        self.blocks[: max(self.frozen_stages, 0)].eval()
         return self
 
     def get_layer_depth(self, param_name: str, prefix: str = '') -> tuple[int, int]:
-        """Depth of a parameter for layer-wise learning rates, in mmpretrain's protocol.
+        """Depth of a parameter for layer-wise learning rates, and ``num_layers + 2``, in mmpretrain's protocol.
 
-        Embeddings and tokens have depth 0, block i has i + 1, everything else the last depth.
-
-        Args:
-            param_name: Name of the parameter in the whole model.
-            prefix: What stands before the names of this backbone, for instance ``'backbone.'``.
-
-        Returns:
-            ``(depth, num_layers + 2)``.
+        What comes before the blocks has depth 0, block i has i + 1, everything else the last. ``prefix`` is what stands
+        before the names of this backbone in the whole model.
         """
         depths = self.num_layers + 2
-        name = param_name.removeprefix(prefix)
-        if not param_name.startswith(prefix):
-            return depths - 1, depths
-        if name.split('.')[0] in EMBEDDING:
+        part, *rest = param_name.removeprefix(prefix).split('.')
+        if param_name.startswith(prefix) and part in EMBEDDING:
             return 0, depths
-        if name.startswith('blocks.'):
-            return int(name.split('.')[1]) + 1, depths
-        return depths - 1, depths
-
-    @property
-    def position_rule(self) -> tuple[int, str]:
-        """Rows of ``pos_embed`` in front that belong to no patch, and how the others are resized."""
-        return int(self.arch.cls_token), self.arch.pos_embed or 'bicubic'
-
-    @staticmethod
-    def known_archs() -> dict[str, tuple[int, dict[str, tuple[int, ...]]]]:
-        """How to build each architecture, to its number of blocks and the shapes of its weights with one block."""
-        known = {}
-        with torch.device('meta'):
-            for name, row in ARCH_ZOO.items():
-                for bias in dict.fromkeys((row.qkv_bias, 'full')):
-                    weights = EVAViT(replace(row, num_layers=1, qkv_bias=bias)).state_dict()
-                    shapes = {key: tuple(weight.shape) for key, weight in weights.items()}
-                    suffix = '' if bias == row.qkv_bias else f', qkv_bias={bias!r}'
-                    known[f'arch={name!r}{suffix}'] = row.num_layers, shapes
-        return known
+        return int(rest[0]) + 1 if param_name.startswith(f'{prefix}blocks.') else depths - 1, depths
 
     def _positions(self, grid: tuple[int, ...]) -> Tensor:
-        """Rows (1, 1 + N, C), the first for the class token, or (1, N, C) in a family without one."""
         return resize_position_embedding(self.pos_embed, self.grid, grid, *self.position_rule)
-
-    def _front_tokens(self, positions: Tensor | None) -> list[Tensor]:
-        """Class token, with its position where it has one, and registers: (1, 1, C) and (1, R, C)."""
-        cls_token = self.cls_token
-        if cls_token is not None and positions is not None and self.arch.cls_position:
-            cls_token = cls_token + positions[:, :1]
-        return [tokens for tokens in (cls_token, self.register_tokens) if tokens is not None]
 
     def embed(self, patches: Tensor, grid: tuple[int, ...]) -> Tensor:
         """Add positions to patch tokens (B, N, C) and put tokens in front: (B, E + N, C)."""
-        positions = None if self.pos_embed is None else self._positions(grid)
-        if positions is not None:
+        cls_token = self.cls_token
+        if self.pos_embed is not None:
+            positions = self._positions(grid)
             patches = patches + positions[:, self.arch.cls_token :]
-        front = [tokens.expand(len(patches), -1, -1) for tokens in self._front_tokens(positions)]
-        x = torch.cat((*front, patches), dim=1) if front else patches
-        return self.norm_pre(self.pos_drop(x))
+            if cls_token is not None and self.arch.cls_position:
+                cls_token = cls_token + positions[:, :1]
+        front = [each.expand(len(patches), -1, -1) for each in (cls_token, self.register_tokens) if each is not None]
+        return self.norm_pre(self.pos_drop(torch.cat((*front, patches), dim=1) if front else patches))
 
     def readout(self, x: Tensor, grid: Grid) -> Tensor:
         """Tokens (B, E + N, C) to what ``out_type`` names: (B, E + N, C), (B, C) or (B, C, *grid)."""
@@ -329,14 +271,11 @@ class EVAViT(BaseModule):
             return self.norm(x[:, 0])
         if self.out_type in ('raw', 'attn_pool') or self.arch.norm_patches:
             x = self.norm(x)
-        if self.out_type == 'raw':
-            return x
-        if self.out_type == 'attn_pool':
-            return self.attn_pool(x)
+        if self.out_type in ('raw', 'attn_pool'):
+            return x if self.out_type == 'raw' else self.attn_pool(x)
         patches = x[:, self.num_extra_tokens :]
         if self.out_type == 'avg_featmap':
-            mean = patches.mean(dim=1)
-            return mean if self.arch.norm_patches else self.fc_norm(mean)
+            return patches.mean(dim=1) if self.arch.norm_patches else self.fc_norm(patches.mean(dim=1))
         return patches.transpose(1, 2).unflatten(2, grid).contiguous()
 
     def run_blocks(self, x: Tensor, grid: Grid) -> tuple[Tensor, ...]:

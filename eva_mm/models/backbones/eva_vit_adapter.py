@@ -1,6 +1,6 @@
 """EVA with a ViT-Adapter: four maps of strides 4 to 32 for segmentation."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -24,27 +24,18 @@ from eva_mm.models.backbones.vit_adapter import (
 from eva_mm.registry import MODELS
 
 NORMS = {'BN': nn.BatchNorm2d, 'SyncBN': nn.SyncBatchNorm}
-PATCH_SIZE = 16
-STRIDES = (4, 8, 16, 32)
-
-
-def _norm(norm_cfg: dict) -> Callable[[int], nn.Module]:
-    options = dict(norm_cfg)
-    kind, trained = options.pop('type', None), options.pop('requires_grad', True)
-    if kind not in NORMS:
-        raise ValueError(f'norm_cfg={norm_cfg} is unknown: give dict(type=...) with one of {", ".join(NORMS)}.')
-    return lambda channels: NORMS[kind](channels, **options).requires_grad_(trained)
+PATCH_SIZE, STRIDES = 16, (4, 8, 16, 32)
 
 
 @MODELS.register_module()
 class EVAViTAdapter(EVAViT):
     """:class:`EVAViT` between which and a convolutional prior information flows both ways (arXiv 2205.08534).
 
-    As ``BEiTAdapter`` of the EVA segmentation release: the class token has no position, there is no final norm, all
-    extractors have the full ``drop_path_rate``, the last of four interactions has two extra extractors. Other families
-    keep the position of their class token, and the norm of their maps. Unlike there, images may have any size: sides
-    that are not divisible by 16 are resized (bilinear) to the next multiple, so that the maps still span the whole
-    image, or with ``pad_to_patch=True`` padded, and the maps cropped; positions and relative bias follow the grid.
+    As ``BEiTAdapter`` of the EVA segmentation release: there is no final norm, all extractors have the full
+    ``drop_path_rate``, the last of four interactions has two extra extractors, and EVA's class token has no position.
+    Other families keep the position of their class token and the norm of their maps. Unlike in the release, images may
+    have any size: sides that are not divisible by 16 are resized (bilinear) to the next multiple, so that the maps
+    still span the whole image, or with ``pad_to_patch`` padded, and the maps cropped.
 
     Args:
         arch: As for :class:`EVAViT`.
@@ -60,10 +51,11 @@ class EVAViTAdapter(EVAViT):
         norm_cfg: ``dict(type='SyncBN')`` (released, ``None``) or ``dict(type='BN')``, with further arguments of the
             layer.
         with_cp: Activation checkpointing of blocks, injectors and extractors, as for :class:`EVAViT`.
-        kwargs: As for :class:`EVAViT`.
+        kwargs: As for :class:`EVAViT`, but for ``out_indices``.
 
     Raises:
-        ValueError: ``patch_size`` is not 16, the groups leave out or repeat a block, unknown ``norm_cfg``.
+        ValueError: ``patch_size`` is not 16, ``out_indices`` is given, the groups leave out or repeat a block, unknown
+            ``norm_cfg``, or a bias for a family with rotary positions or without a single class token.
     """
 
     checkpoint_task = 'segmentation'
@@ -86,37 +78,37 @@ class EVAViTAdapter(EVAViT):
         with_cp: WithCp = False,
         **kwargs: Any,
     ) -> None:
-        if kwargs.pop('out_indices', -1) != -1:
-            raise ValueError('EVAViTAdapter returns a map of each of its four groups of blocks: leave out_indices out.')
         if kwargs.setdefault('patch_size', PATCH_SIZE) != PATCH_SIZE:
             raise ValueError(
                 f'patch_size={kwargs["patch_size"]} does not fit the strides 8, 16 and 32 of the prior: give 16 '
                 '(weights of other patches are resampled when they are loaded).'
             )
+        if kwargs.pop('out_indices', -1) != -1:
+            raise ValueError('EVAViTAdapter returns a map of each of its four groups of blocks: leave out_indices out.')
         # what the blocks are built from
         self.relative_position_bias = relative_position_bias
-        kwargs = {'out_type': 'featmap', 'drop_path_rate': drop_path_rate, 'with_cp': with_cp, **kwargs}
-        super().__init__(arch, img_size, **kwargs)
-        self.groups = self._resolve_groups(interaction_indexes)
-        dims, norm = self.embed_dims, _norm(norm_cfg or dict(type='SyncBN'))
-        shared = dict(
-            num_heads=deform_num_heads, num_points=deform_num_points, value_ratio=deform_ratio, with_cp=with_cp
-        )
-        self.spm = SpatialPrior(dims, prior_channels, norm)
+        kwargs = {'out_type': 'featmap', **kwargs}
+        super().__init__(arch, img_size, drop_path_rate=drop_path_rate, with_cp=with_cp, **kwargs)
+        self.groups, dims = self._resolve_groups(interaction_indexes), self.embed_dims
+        shared: dict[str, Any] = dict(num_points=deform_num_points, value_ratio=deform_ratio, with_cp=with_cp)
+        shared.update(dims=dims, num_heads=deform_num_heads)
+        self._norm_cfg = norm_cfg or dict(type='SyncBN')
+        self.spm = SpatialPrior(dims, prior_channels, self._map_norm)
         self.level_embed = nn.Parameter(torch.zeros(3, dims))
-        self.interactions = nn.ModuleList(
-            Interaction(
-                Injector(dims, **shared),
-                [
-                    Extractor(dims, ffn_ratio=cffn_ratio, drop_path=drop_path_rate, **shared)
-                    for _ in range(3 if group == self.groups[-1] else 1)
-                ],
-            )
-            for group in self.groups
-        )
+        self.interactions = nn.ModuleList()
+        for number in (1, 1, 1, 3):
+            extractors = [Extractor(ffn_ratio=cffn_ratio, drop_path=drop_path_rate, **shared) for _ in range(number)]
+            self.interactions.append(Interaction(Injector(**shared), extractors))
         self.up = nn.ConvTranspose2d(dims, dims, 2, stride=2)
-        self.norm1, self.norm2, self.norm3, self.norm4 = (norm(dims) for _ in range(4))
+        self.norm1, self.norm2, self.norm3, self.norm4 = (self._map_norm(dims) for _ in range(4))
         self._freeze()
+
+    def _map_norm(self, channels: int) -> nn.Module:
+        options = dict(self._norm_cfg)
+        kind, trained = options.pop('type', None), options.pop('requires_grad', True)
+        if kind not in NORMS:
+            raise ValueError(f'norm_cfg={self._norm_cfg} is unknown: give dict(type=...) with one of {", ".join(NORMS)}.')
+        return NORMS[kind](channels, **options).requires_grad_(trained)
 
     def _build_relative_position(self, index: int) -> nn.Module | None:
         if not self.relative_position_bias:
@@ -140,15 +132,14 @@ class EVAViTAdapter(EVAViT):
 
     def _init_tokens(self) -> None:
         super()._init_tokens()
+        nn.init.normal_(self.level_embed)
         if self.pos_embed is not None:
             nn.init.zeros_(self.pos_embed)
-        nn.init.normal_(self.level_embed)
 
     def _init_module(self, module: nn.Module) -> None:
         super()._init_module(module)
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) and module is not self.patch_embed.proj:
-            kernel = module.kernel_size[0] * module.kernel_size[1]
-            fan_out = kernel * module.out_channels // module.groups
+            fan_out = module.kernel_size[0] * module.kernel_size[1] * module.out_channels // module.groups
             nn.init.normal_(module.weight, std=(2 / fan_out) ** 0.5)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
@@ -158,7 +149,7 @@ class EVAViTAdapter(EVAViT):
     def _rescale_residual_outputs(self) -> None:
         """Nothing: the released segmentation code has no such step."""
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Images (B, 3, H, W) to maps (B, C, ...) of strides 4, 8, 16 and 32, sides rounded up."""
         size = images.shape[2:]
         images = self._to_multiple_of_patch(images)
@@ -169,30 +160,21 @@ class EVAViTAdapter(EVAViT):
         prior = to_tokens(each + level[:, None, None] for each, level in zip(coarser, self.level_embed))
         trunk = []
         for (first, last), interaction in zip(self.groups, self.interactions):
-            x, prior = interaction(x, x_maps, prior, prior_maps, self.blocks[first:last], self.num_extra_tokens)
+            x, prior = interaction(x, x_maps, prior, prior_maps, self.blocks[first:last])
             trunk.append(self.readout(x, grid))
         second, third, fourth = prior_maps.split(prior)
-        maps = self._merge((finest + self.up(second), second, third, fourth), trunk)
-        return tuple(_crop(each, size, stride) for each, stride in zip(maps, STRIDES)) if self.patch_embed.pad else maps
+        maps = []
+        # the resized map of each group of blocks is added to one map of the prior
+        for index, each in enumerate((finest + self.up(second), second, third, fourth)):
+            own = F.interpolate(trunk[index], each.shape[2:], mode='bilinear', align_corners=False)
+            each = self.get_submodule(f'norm{index + 1}')(each + own)
+            height, width = ((side + STRIDES[index] - 1) // STRIDES[index] for side in size)
+            maps.append(each[..., :height, :width] if self.patch_embed.pad else each)
+        return tuple(maps)
 
     def _to_multiple_of_patch(self, images: Tensor) -> Tensor:
         if self.patch_embed.pad:
             return pad_to_multiple(images, self.patch_embed.patch_size)
         size = tuple((side + PATCH_SIZE - 1) // PATCH_SIZE * PATCH_SIZE for side in images.shape[2:])
-        if size == tuple(images.shape[2:]):
-            return images
-        return F.interpolate(images, size, mode='bilinear', align_corners=False)
-
-    def _merge(self, maps: tuple[Tensor, ...], trunk: list[Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Add the resized map of each group of blocks to one map of the prior and normalise."""
-        norms = (self.norm1, self.norm2, self.norm3, self.norm4)
-        return tuple(
-            norm(each + F.interpolate(own, each.shape[2:], mode='bilinear', align_corners=False))
-            for norm, each, own in zip(norms, maps, trunk)
-        )
-
-
-def _crop(maps: Tensor, size: Sequence[int], stride: int) -> Tensor:
-    """The part of (B, C, h, w) that shows an image of (H, W) pixels."""
-    height, width = ((side + stride - 1) // stride for side in size)
-    return maps[..., :height, :width]
+        same = size == tuple(images.shape[2:])
+        return images if same else F.interpolate(images, size, mode='bilinear', align_corners=False)

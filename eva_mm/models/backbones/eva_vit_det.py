@@ -81,7 +81,7 @@ class EVAViTDet(EVAViT):
             side = (self.rel_pos_img_size or 1280) // self.patch_embed.patch_size[0]
         return DecomposedRelativePosition(self.embed_dims // self.arch.num_heads, (side, side), self.rel_pos_resize)
 
-    def _build_attention(self, index: int) -> nn.Module:
+    def _build_attention(self, index: int, *args: Any, **options: Any) -> nn.Module:
         if self._is_global(index):
             return super()._build_attention(index)
-        return WindowAttention(window_size=self.window_size, **self._attention_options(index))
+        return super()._build_attention(index, WindowAttention, window_size=self.window_size)

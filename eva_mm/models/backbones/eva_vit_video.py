@@ -18,20 +18,15 @@ class EVAViTVideo(EVAViT):
     has a row for every place in the (T, H, W) grid. An image checkpoint gives every frame the same rows, a clip
     checkpoint of another length is resized trilinearly (source: ``video/models`` of the EVA-01 release). Rotary
     positions turn with the place in the frame alone: a family without ``pos_embed`` sees frames as a set, unless the
-    entry ``pos_embed='bicubic'`` gives it a table.
-
-    A clip of 16 frames of 224 pixels is 4,097 tokens. torch's fused attention never holds their 4,097 x 4,097
-    matrices; ``attn_fp32=True``, the numerics of the release, does, for every head.
+    entry ``pos_embed='bicubic'`` gives it a table. A clip of 16 frames of 224 pixels is 4,097 tokens: torch's fused
+    attention never holds their 4,097 x 4,097 matrices, the numerics of the release, ``attn_fp32=True``, do.
 
     Args:
         arch: As for :class:`EVAViT`.
         num_frames: Frames of the grid of ``pos_embed``. Clips of another length are taken: positions are resized.
         img_size: Height and width of the frames, in pixels.
-        tubelet_size: Frames in one token. The release has 1.
+        tubelet_size: Frames in one token; ``num_frames`` must be divisible by it. The release has 1.
         kwargs: As for :class:`EVAViT`; ``out_type`` is ``'avg_featmap'``, which pools over space and time.
-
-    Raises:
-        ValueError: As :class:`EVAViT`, and ``num_frames`` is not divisible by ``tubelet_size``.
     """
 
     checkpoint_task = 'video'
@@ -53,9 +48,7 @@ class EVAViTVideo(EVAViT):
         return super()._build_patch_embed(in_channels, (self.tubelet_size, *patch_size), **options)
 
     def forward(self, clips: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """Clips (B, 3, T, H, W) to their read-out; with several ``out_indices`` to a tuple of them.
-
-        A single read-out is no tuple because mmaction2's heads take a tensor.
-        """
+        """Clips (B, 3, T, H, W) to their read-out, or with several ``out_indices`` to a tuple of them: mmaction2's heads
+        take a tensor."""
         outs = super().forward(clips)
         return outs[0] if len(outs) == 1 else outs

@@ -4,7 +4,8 @@ Shape letters: B batch, C channels, (H, W) the grid of patch tokens (stride 16),
 prior maps (strides 8, 16 and 32) laid out one after the other.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from mmcv.ops import MultiScaleDeformableAttention
@@ -12,9 +13,7 @@ from torch import Tensor, nn
 
 from eva_mm.layers.block import DropPath
 from eva_mm.layers.checkpointing import WithCp, run_checkpointed
-from eva_mm.layers.layer_norm import LayerNorm
-
-Norm = Callable[[int], nn.Module]
+from eva_mm.layers.layer_norm import LayerNorm, Norm
 
 
 def to_tokens(maps: Iterable[Tensor]) -> Tensor:
@@ -26,7 +25,7 @@ class TokenMaps:
     """Where the tokens of one or more maps lie, in the form deformable attention asks for.
 
     Args:
-        grids: (h, w) of each map.
+        grids: (h, w) of each of the L maps.
         device: Device of the tensors.
 
     Attributes:
@@ -44,8 +43,7 @@ class TokenMaps:
 
     @staticmethod
     def _centres(grid: tuple[int, int], device: torch.device) -> Tensor:
-        rows, columns = ((torch.arange(side, device=device) + 0.5) / side for side in grid)
-        y, x = torch.meshgrid(rows, columns, indexing='ij')
+        y, x = torch.meshgrid(*((torch.arange(side, device=device) + 0.5) / side for side in grid), indexing='ij')
         return torch.stack((x, y), dim=-1).flatten(0, 1)
 
     def split(self, tokens: Tensor) -> list[Tensor]:
@@ -53,6 +51,11 @@ class TokenMaps:
         parts = tokens.split([height * width for height, width in self.grids], dim=1)
         # contiguous, for torch 2.11's batch_norm returns wrong gradients on a CPU for a transposed map of one image
         return [part.transpose(1, 2).unflatten(2, grid).contiguous() for part, grid in zip(parts, self.grids)]
+
+
+def _conv(in_channels: int, out_channels: int, norm: Norm, stride: int = 2) -> tuple[nn.Module, ...]:
+    conv = nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False)
+    return conv, norm(out_channels), nn.ReLU(inplace=True)
 
 
 class SpatialPrior(nn.Module):
@@ -66,24 +69,12 @@ class SpatialPrior(nn.Module):
 
     def __init__(self, dims: int, hidden: int, norm: Norm) -> None:
         super().__init__()
-        self.stem = nn.Sequential(
-            *self._conv(3, hidden, norm, stride=2),
-            *self._conv(hidden, hidden, norm),
-            *self._conv(hidden, hidden, norm),
-            nn.MaxPool2d(3, stride=2, padding=1),
-        )
-        self.conv2 = nn.Sequential(*self._conv(hidden, 2 * hidden, norm, stride=2))
-        self.conv3 = nn.Sequential(*self._conv(2 * hidden, 4 * hidden, norm, stride=2))
-        self.conv4 = nn.Sequential(*self._conv(4 * hidden, 4 * hidden, norm, stride=2))
-        self.fc1 = nn.Conv2d(hidden, dims, 1)
-        self.fc2 = nn.Conv2d(2 * hidden, dims, 1)
-        self.fc3 = nn.Conv2d(4 * hidden, dims, 1)
-        self.fc4 = nn.Conv2d(4 * hidden, dims, 1)
-
-    @staticmethod
-    def _conv(in_channels: int, out_channels: int, norm: Norm, stride: int = 1) -> tuple[nn.Module, ...]:
-        conv = nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False)
-        return conv, norm(out_channels), nn.ReLU(inplace=True)
+        stem = (*_conv(3, hidden, norm), *_conv(hidden, hidden, norm, 1), *_conv(hidden, hidden, norm, 1))
+        self.stem = nn.Sequential(*stem, nn.MaxPool2d(3, stride=2, padding=1))
+        self.conv2 = nn.Sequential(*_conv(hidden, 2 * hidden, norm))
+        self.conv3 = nn.Sequential(*_conv(2 * hidden, 4 * hidden, norm))
+        self.conv4 = nn.Sequential(*_conv(4 * hidden, 4 * hidden, norm))
+        self.fc1, self.fc2, self.fc3, self.fc4 = (nn.Conv2d(ratio * hidden, dims, 1) for ratio in (1, 2, 4, 4))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """(B, 3, 16 H, 16 W) to four maps; a side of the last is rounded up where H or W is odd."""
@@ -126,28 +117,20 @@ class DeformableCrossAttention(nn.Module):
     Args:
         dims: Channels C.
         num_heads: Heads of the deformable attention.
-        num_levels: Maps that are read from.
-        num_points: Points that each head samples in each map.
+        num_points: Points that each head samples in each of ``num_levels`` maps.
         value_ratio: Channels of the values as a part of C.
-        with_cp: Recompute in the backward pass instead of keeping activations, see
-            :func:`eva_mm.layers.checkpointing.run_checkpointed`.
+        with_cp: Activation checkpointing, see :func:`eva_mm.layers.checkpointing.run_checkpointed`.
     """
 
+    num_levels = 1
+
     def __init__(
-        self,
-        dims: int,
-        num_heads: int,
-        num_levels: int,
-        num_points: int = 4,
-        value_ratio: float = 0.5,
-        with_cp: WithCp = False,
+        self, dims: int, num_heads: int, num_points: int = 4, value_ratio: float = 0.5, with_cp: WithCp = False
     ) -> None:
         super().__init__()
-        self.query_norm = LayerNorm(dims)
-        self.feat_norm = LayerNorm(dims)
-        self.attn = MultiScaleDeformableAttention(
-            dims, num_heads, num_levels, num_points, dropout=0.0, batch_first=True, value_proj_ratio=value_ratio
-        )
+        self.query_norm, self.feat_norm = LayerNorm(dims), LayerNorm(dims)
+        options: dict[str, Any] = dict(dropout=0.0, batch_first=True, value_proj_ratio=value_ratio)
+        self.attn = MultiScaleDeformableAttention(dims, num_heads, self.num_levels, num_points, **options)
         self.with_cp = with_cp
 
     def attend(self, query: Tensor, query_maps: TokenMaps, feat: Tensor, feat_maps: TokenMaps) -> Tensor:
@@ -162,19 +145,18 @@ class DeformableCrossAttention(nn.Module):
             level_start_index=feat_maps.starts,
         )
 
-    def _update(self, query: Tensor, query_maps: TokenMaps, feat: Tensor, feat_maps: TokenMaps) -> Tensor:
-        raise NotImplementedError
-
-    def forward(self, query: Tensor, query_maps: TokenMaps, feat: Tensor, feat_maps: TokenMaps) -> Tensor:
-        """Updated ``query``, (B, Nq, C)."""
-        return run_checkpointed(self._update, query, query_maps, feat, feat_maps, with_cp=self.with_cp)
+    def forward(self, *args: Tensor | TokenMaps) -> Tensor:
+        """Updated ``query``, (B, Nq, C); arguments as for :meth:`attend`."""
+        return run_checkpointed(self._update, *args, with_cp=self.with_cp)
 
 
 class Injector(DeformableCrossAttention):
     """Patch tokens read from the prior; ``gamma`` starts at 0, so that a new adapter leaves the trunk as it was."""
 
-    def __init__(self, dims: int, num_heads: int, **kwargs) -> None:
-        super().__init__(dims, num_heads, num_levels=3, **kwargs)
+    num_levels = 3
+
+    def __init__(self, dims: int, num_heads: int, **kwargs: Any) -> None:
+        super().__init__(dims, num_heads, **kwargs)
         self.gamma = nn.Parameter(torch.zeros(dims))
 
     def _update(self, query: Tensor, query_maps: TokenMaps, feat: Tensor, feat_maps: TokenMaps) -> Tensor:
@@ -182,15 +164,13 @@ class Injector(DeformableCrossAttention):
 
 
 class Extractor(DeformableCrossAttention):
-    """Prior tokens read from the patch tokens, then pass a convolutional feed-forward net.
+    """Prior tokens read from the patch tokens, then pass a convolutional feed-forward net of ``ffn_ratio`` times C hidden
+    channels with stochastic depth ``drop_path``."""
 
-    Args:
-        ffn_ratio: Hidden channels of the feed-forward net as a part of C.
-        drop_path: Stochastic depth of the feed-forward net.
-    """
-
-    def __init__(self, dims: int, num_heads: int, *, ffn_ratio: float = 0.25, drop_path: float = 0.0, **kwargs) -> None:
-        super().__init__(dims, num_heads, num_levels=1, **kwargs)
+    def __init__(
+        self, dims: int, num_heads: int, *, ffn_ratio: float = 0.25, drop_path: float = 0.0, **kwargs: Any
+    ) -> None:
+        super().__init__(dims, num_heads, **kwargs)
         self.ffn = ConvFFN(dims, int(dims * ffn_ratio))
         self.ffn_norm = LayerNorm(dims)
         self.drop_path = DropPath(drop_path)
@@ -201,31 +181,19 @@ class Extractor(DeformableCrossAttention):
 
 
 class Interaction(nn.Module):
-    """Inject the prior, run a group of blocks, extract into the prior.
-
-    Args:
-        injector: Built :class:`Injector`.
-        extractors: Built :class:`Extractor` modules; the first is always there, only the last group has more.
-    """
+    """Inject the prior, run a group of blocks, extract into the prior; only the last group has more extractors."""
 
     def __init__(self, injector: Injector, extractors: Sequence[Extractor]) -> None:
         super().__init__()
-        self.injector = injector
-        self.extractor = extractors[0]
+        self.injector, self.extractor = injector, extractors[0]
         self.extra_extractors = nn.ModuleList(extractors[1:])
 
     def forward(
-        self,
-        x: Tensor,
-        x_maps: TokenMaps,
-        prior: Tensor,
-        prior_maps: TokenMaps,
-        blocks: Iterable[nn.Module],
-        extra: int = 1,
+        self, x: Tensor, x_maps: TokenMaps, prior: Tensor, prior_maps: TokenMaps, blocks: Iterable[nn.Module]
     ) -> tuple[Tensor, Tensor]:
-        """E = ``extra`` tokens in front and patch tokens (B, E + N, C) and prior tokens (B, M, C) to the same."""
-        patches = self.injector(x[:, extra:], x_maps, prior, prior_maps)
-        x = torch.cat((x[:, :extra], patches), dim=1)
+        """Tokens in front and patch tokens (B, E + N, C), and prior tokens (B, M, C), to the same."""
+        extra = x.shape[1] - x_maps.centres.shape[1]
+        x = torch.cat((x[:, :extra], self.injector(x[:, extra:], x_maps, prior, prior_maps)), dim=1)
         for block in blocks:
             x = block(x, x_maps.grids[0])
         for extractor in (self.extractor, *self.extra_extractors):
