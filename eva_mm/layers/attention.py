@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eva_mm.layers.chunked_attention import attend_in_chunks
-from eva_mm.layers.kept_patches import Kept
 from eva_mm.layers.layer_norm import Norm
+from eva_mm.layers.rotary import Kept
 from eva_mm.layers.windows import window_partition, window_unpartition
 
 Grid = tuple[int, ...] | Kept
@@ -30,8 +30,7 @@ def attend_fp32(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def attend_fused(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
-    """Attention by torch's fused kernels, scaled by the values' width; a relative position may have appended channels to
-    queries and keys."""
+    """Attention by torch's fused kernels, scaled by the width of the values; queries and keys may be wider."""
     dims = v.shape[-1]
     if q.shape[-1] > dims and v.device.type == 'cpu':
         # torch's CPU kernel that needs no N x N matrix wants equal widths
@@ -51,7 +50,7 @@ class Attention(nn.Module):
     Args:
         dims: Channels C; divisible by ``num_heads``.
         num_heads: Heads h.
-        qkv_bias: ``'qv'``: parameters ``q_bias`` and ``v_bias``; ``'full'``: the projection's own, for keys too; ``'none'``.
+        qkv_bias: ``'qv'``: parameters ``q_bias`` and ``v_bias``; ``'full'``: of the layer, for keys too; ``'none'``.
         separate_qkv: Three layers ``q_proj``, ``k_proj`` and ``v_proj`` instead of ``qkv``.
         relative_position: Module ``(q, k, grid) -> (q, k, bias)``. It may turn queries and keys or append channels to
             them, return a bias, or both; logits are then ``d ** -0.5 * q @ k.T + bias``. If it has ``terms(q, grid)``,
@@ -78,9 +77,7 @@ class Attention(nn.Module):
     ) -> None:
         super().__init__()
         if dims % num_heads:
-            raise ValueError(
-                f'embed_dims={dims} cannot be split over num_heads={num_heads}: give a multiple of {num_heads}.'
-            )
+            raise ValueError(f'embed_dims={dims} cannot be split over num_heads={num_heads}: it must be divisible.')
         if qkv_bias not in ('none', 'qv', 'full'):
             raise ValueError(f"qkv_bias is {qkv_bias!r}, expected 'qv' (queries and values), 'none' or 'full'.")
         self.num_heads, self.fp32 = num_heads, fp32

@@ -9,8 +9,8 @@ from eva_mm.layers.layer_norm import LayerNorm, Norm
 
 
 class DropPath(nn.Module):
-    """Stochastic depth (arXiv 1603.09382): drops the branch of a sample with probability ``rate`` in training, and divides
-    survivors by ``1 - rate``."""
+    """Stochastic depth (arXiv 1603.09382): in training drops a branch of a sample with probability ``rate``; others are
+    divided by ``1 - rate``."""
 
     def __init__(self, rate: float = 0.0) -> None:
         super().__init__()

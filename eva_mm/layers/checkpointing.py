@@ -32,15 +32,10 @@ def _policy(ctx: Any, op: Any, *args: Any, **kwargs: Any) -> CheckpointPolicy:
 
 
 def check_with_cp(with_cp: WithCp) -> None:
-    """Refuse anything but the three ways of :func:`run_checkpointed`.
-
-    Raises:
-        ValueError: It is another value.
-    """
+    """Refuse anything but the three ways of :func:`run_checkpointed` with a ``ValueError``."""
     if with_cp not in (False, True, 'selective'):
-        raise ValueError(
-            f"with_cp={with_cp!r} is unknown: choose False, True or 'selective' (keeps matrix products and attention)."
-        )
+        ways = "False, True or 'selective' (keeps matrix products and attention)"
+        raise ValueError(f'with_cp={with_cp!r} is unknown: choose {ways}.')
 
 
 def run_checkpointed(function: Callable[..., Tensor], *args: Any, with_cp: WithCp) -> Tensor:

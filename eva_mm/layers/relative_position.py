@@ -63,7 +63,7 @@ class DecomposedRelativePosition(nn.Module):
 
     The sum is written as extra channels instead of a bias: queries get their H row terms and W column terms, keys get
     a one-hot row and a one-hot column. The product of queries and keys is then exactly logits plus bias, and memory
-    grows with N * (H + W), not with N squared, in any fused attention kernel. Tables are made for ``grid`` = (H, W), and
+    grows with N * (H + W), not with N squared, in any fused attention kernel. Tables are made for ``grid``, (H, W), and
     resized for others at run time, see :func:`resize_relative_position`.
     """
 

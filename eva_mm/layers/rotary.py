@@ -11,7 +11,22 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from eva_mm.layers.kept_patches import Kept
+
+class Kept(NamedTuple):
+    """What attention gets in place of a grid when patches are missing: the grid of all, and the indices (B, K) of those
+    that are left, in the order of the tokens."""
+
+    grid: tuple[int, ...]
+    indices: Tensor
+
+    def tokens(self, num_extra_tokens: int) -> Tensor:
+        """Indices (B, E + K) of the kept tokens among E tokens in front and all patches."""
+        front = torch.arange(num_extra_tokens, device=self.indices.device)
+        return torch.cat((front.expand(len(self.indices), -1), self.indices + num_extra_tokens), dim=1)
+
+    def take(self, x: Tensor, num_extra_tokens: int) -> Tensor:
+        """Tokens (B, E + N, C) to the kept ones (B, E + K, C)."""
+        return x.gather(1, self.tokens(num_extra_tokens).unsqueeze(-1).expand(-1, -1, x.shape[-1]))
 
 
 @dataclass(frozen=True)
@@ -74,15 +89,8 @@ class RotaryPosition(nn.Module):
 
     Tables are cached for each grid and device, outside of modules: they are in no state dict, no copy and no broadcast
     of a module. Under ``torch.compile`` they are part of the graph, in exported graphs they are constants. The
-    augmentation of coordinates that DINOv3 was trained with (shift, jitter, rescale) is not provided.
-
-    Args:
-        rotary: By how much.
-        head_dims: Channels d of a head.
-        num_extra_tokens: Tokens E in front.
-
-    Raises:
-        ValueError: ``head_dims`` is not divisible by 4.
+    augmentation of coordinates that DINOv3 was trained with (shift, jitter, rescale) is not provided. The channels d of
+    a head, ``head_dims``, must be divisible by 4.
     """
 
     def __init__(self, rotary: Rotary, head_dims: int, num_extra_tokens: int = 0) -> None:

@@ -39,5 +39,5 @@ def test_sincos_matches_the_released_tables(reference):
 
 
 def test_sincos_needs_multiples_of_four():
-    with pytest.raises(ValueError, match='multiples of 4, got 6'):
+    with pytest.raises(ValueError, match='divisible by 4, got 6'):
         sincos_position_embedding(6, (2, 2))

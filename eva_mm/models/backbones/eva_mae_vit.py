@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from eva_mm.layers import Attention, Block, LayerNorm, Mlp, resize_position_embedding, sincos_position_embedding
-from eva_mm.layers.kept_patches import Kept
+from eva_mm.layers.rotary import Kept
 from eva_mm.models.backbones.arch_zoo import resolve_arch
 from eva_mm.models.backbones.eva_vit import EVAViT
 from eva_mm.registry import MODELS
@@ -17,8 +17,8 @@ _DECODER = dict(embed_dims=512, num_layers=4, num_heads=16, feedforward_channels
 
 
 def random_masking(noise: Tensor, mask_ratio: float) -> tuple[Tensor, Tensor]:
-    """Keep the ``int(N * (1 - mask_ratio))`` patches with the least noise (B, N): their indices by rising noise (B, K), and
-    the mask (B, N), true where hidden."""
+    """Keep the ``int(N * (1 - mask_ratio))`` patches with the least noise (B, N): indices by rising noise (B, K), and a
+    mask (B, N), true where hidden."""
     keep = noise.argsort(dim=1)[:, : int(noise.shape[1] * (1 - mask_ratio))]
     return keep, torch.ones_like(noise, dtype=torch.bool).scatter_(1, keep, False)
 

@@ -65,8 +65,7 @@ class EVAViT(BaseModule):
             divisible by ``patch_size``, ``out_indices`` out of range.
     """
 
-    # whose names a checkpoint is converted to, of which architectures it may be, and what the released models of the task
-    # change in a row
+    # whose names a checkpoint is converted to, of what it may be, and what released models of the task change in a row
     checkpoint_task, zoo, variant = 'classification', ARCH_ZOO, ''
     # what subclasses have less of: read-outs, outputs, tokens in front
     out_types: tuple[str, ...] = OUT_TYPES
@@ -158,7 +157,8 @@ class EVAViT(BaseModule):
         patch = self.patch_embed.patch_size
         if any(side % p for side, p in zip(self.img_size, patch)):
             size = tuple(side // p * p for side, p in zip(self.img_size, patch))
-            raise ValueError(f'img_size={self.img_size} must be divisible by patch_size={patch}: give for instance {size}.')
+            problem = f'img_size={self.img_size} must be divisible by patch_size={patch}'
+            raise ValueError(f'{problem}: give for instance {size}.')
         return tuple(side // p for side, p in zip(self.img_size, patch))
 
     def _norm(self, dims: int) -> nn.Module:

@@ -107,7 +107,7 @@ class EVAViTAdapter(EVAViT):
         options = dict(self._norm_cfg)
         kind, trained = options.pop('type', None), options.pop('requires_grad', True)
         if kind not in NORMS:
-            raise ValueError(f'norm_cfg={self._norm_cfg} is unknown: give dict(type=...) with one of {", ".join(NORMS)}.')
+            raise ValueError(f'norm_cfg={self._norm_cfg} is unknown: its type must be one of {", ".join(NORMS)}.')
         return NORMS[kind](channels, **options).requires_grad_(trained)
 
     def _build_relative_position(self, index: int) -> nn.Module | None:

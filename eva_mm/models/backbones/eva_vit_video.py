@@ -48,7 +48,6 @@ class EVAViTVideo(EVAViT):
         return super()._build_patch_embed(in_channels, (self.tubelet_size, *patch_size), **options)
 
     def forward(self, clips: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """Clips (B, 3, T, H, W) to their read-out, or with several ``out_indices`` to a tuple of them: mmaction2's heads
-        take a tensor."""
+        """Clips (B, 3, T, H, W) to their read-out, as mmaction2's heads take it; of several blocks a tuple."""
         outs = super().forward(clips)
         return outs[0] if len(outs) == 1 else outs

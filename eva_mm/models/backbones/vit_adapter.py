@@ -164,8 +164,8 @@ class Injector(DeformableCrossAttention):
 
 
 class Extractor(DeformableCrossAttention):
-    """Prior tokens read from the patch tokens, then pass a convolutional feed-forward net of ``ffn_ratio`` times C hidden
-    channels with stochastic depth ``drop_path``."""
+    """Prior tokens read from the patch tokens, then pass a convolutional feed-forward net with ``ffn_ratio`` times C
+    hidden channels and stochastic depth ``drop_path``."""
 
     def __init__(
         self, dims: int, num_heads: int, *, ffn_ratio: float = 0.25, drop_path: float = 0.0, **kwargs: Any

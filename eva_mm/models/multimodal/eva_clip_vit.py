@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from eva_mm.layers.kept_patches import Kept
+from eva_mm.layers.rotary import Kept
 from eva_mm.models.backbones import EVAViT
 from eva_mm.registry import MODELS
 
