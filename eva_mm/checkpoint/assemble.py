@@ -110,7 +110,7 @@ def _take_splits(named: Named) -> Named:
         unit = len(weight) // sum(split.shares)
         parts = weight.split([unit * share for share in split.shares])
         for part, to in zip(parts, split.to):
-            taken[f'{origin} ({to.rpartition(".")[2]})'] = name.removesuffix(split.whole) + to, part
+            taken[f'{origin} ({to})'] = name.removesuffix(split.whole) + to, part
     return taken
 
 

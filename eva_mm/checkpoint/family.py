@@ -12,8 +12,10 @@ from eva_mm.checkpoint.layouts import find_layout
 from eva_mm.checkpoint.rename import released_names
 
 Shapes = Mapping[str, tuple[int, ...]]
-# weights outside of blocks that tell families apart, where a file has a class token; a detector's file lacks them
-_MARKS = ('register_tokens', 'pos_embed', 'norm_pre.weight')
+# weights outside of blocks that tell families apart
+_MARKS = ('cls_token', 'register_tokens', 'pos_embed', 'norm_pre.weight')
+# more names than these are not listed
+_SHOWN = 3
 
 
 def _shapes(checkpoint: Mapping) -> dict[str, tuple[int, ...]]:
@@ -56,17 +58,19 @@ def describe_family(checkpoint: Mapping[str, Tensor], backbone: nn.Module | None
         return ''
     block, dims = _first_block(shapes), shapes.get('blocks.0.norm1.weight', (0,))[0]
     depth = len({name.split('.')[1] for name in shapes if name.startswith('blocks.')})
-    marks = [mark in shapes for mark in _MARKS] if 'cls_token' in shapes else None
-    family, exact = [], []
-    for name, (num_layers, own) in _known(backbone).items():
-        if _first_block(own).keys() != block.keys() or (marks and marks != [mark in own for mark in _MARKS]):
-            continue
-        family.append(name)
-        if _first_block(own) == block and num_layers == depth:
-            exact.append(name)
-    if exact:
-        return f'The file is of a model with {" or ".join(exact)}.'
-    if family:
-        sizes = f'embed_dims={dims}, num_layers={depth}, ...'
-        return f'The file is of a model with {" or ".join(family)}, of another size: arch=dict(name=..., {sizes}).'
-    return ''
+    known = {name: row for name, row in _known(backbone).items() if _first_block(row[1]).keys() == block.keys()}
+    # a detector's file has no tokens, and an image classifier's no attention pool
+    marked = {
+        name: row
+        for name, row in known.items()
+        if all((mark in shapes) == (mark in row[1]) for mark in _MARKS)
+    }
+    family = marked or known
+    exact = [name for name, (layers, own) in family.items() if _first_block(own) == block and layers == depth]
+    names = exact or list(family)
+    if not names:
+        return ''
+    more = f' and {len(names) - _SHOWN} more' if len(names) > _SHOWN else ''
+    text = f'The file is of a model with {" or ".join(names[:_SHOWN])}{more}'
+    sizes = f'arch=dict(name=..., embed_dims={dims}, num_layers={depth}, ...)'
+    return f'{text}.' if exact else f'{text}, of another size: {sizes}.'

@@ -52,9 +52,12 @@ _TRANSFORMERS_DINO_ROWS = (
     Row(r'classifier\..*', reason='classifier of transformers'),
 )
 
+# whether it has the exact GELU of EVA-CLIP, a file does not say
+_OTHER_TEXT = 'a text tower of another family: give eva_mm.CLIPTextTower an init_cfg of its own'
+
 # of transformers' CLIP and SigLIP
 _TRANSFORMERS_CLIP_ROWS = (
-    Row(r'(?:text_model\.|text_projection\.|logit_scale|logit_bias).*', reason='text tower with other names'),
+    Row(r'(?:text_model\.|text_projection\.|logit_scale|logit_bias).*', reason=_OTHER_TEXT),
     Row(r'(?:vision_model\.)?embeddings\.class_embedding', 'cls_token'),
     Row(r'(?:vision_model\.)?embeddings\.position_embedding\.weight', 'pos_embed'),
     Row(r'(?:vision_model\.)?embeddings\.patch_embedding\.(.*)', r'patch_embed.proj.\1'),
@@ -76,8 +79,8 @@ _TRANSFORMERS_CLIP_ROWS = (
 # of OpenAI's CLIP, open_clip's own towers and Perception Encoder; a text tower has no prefix
 _OPENAI_ROWS = (
     Row(
-        r'((?:positional_embedding|text_projection|token_embedding|ln_final|transformer|logit_scale)(?:\..*)?)',
-        r'text.\1',
+        r'(?:positional_embedding|text_projection|token_embedding|ln_final|transformer)(?:\..*)?|logit_(?:scale|bias)',
+        reason=_OTHER_TEXT,
         having=r'visual\.conv1\.weight',
     ),
     Row(r'input_resolution|context_length|vocab_size|attn_mask', reason='no weight'),

@@ -69,7 +69,7 @@ class _ChunkedAttention(torch.autograd.Function):
 
 
 def attend_in_chunks(q: Tensor, k: Tensor, v: Tensor, terms: Terms) -> Tensor:
-    """Attention (B, h, N, d) whose logits are ``d ** -0.5 * q @ k.T`` plus terms, whose tensors have (B, h) in place of P.
+    """Attention (B, h, N, d) with logits ``d ** -0.5 * q @ k.T`` plus terms, whose tensors have (B, h) in place of P.
 
     The backward pass makes the probabilities again; there is no second derivative.
     """
