@@ -44,6 +44,16 @@ def _chunks_pay(q: Tensor) -> bool:
     return q.device.type == 'cpu' and q.dtype == torch.float32 and not recorded
 
 
+def _linear(layer: nn.Module, x: Tensor, bias: Tensor | None) -> Tensor:
+    """A layer whose bias lies elsewhere: one product with it, unless something wraps or watches the layer."""
+    if bias is None:
+        return layer(x)
+    if type(layer) is nn.Linear and not (layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks):
+        return F.linear(x, layer.weight, bias)
+    out = layer(x)
+    return out + bias.to(out.dtype)
+
+
 class Attention(nn.Module):
     """Self-attention over all tokens.
 
@@ -92,16 +102,13 @@ class Attention(nn.Module):
         self.proj = nn.Linear(dims, dims)
         self.proj_drop = nn.Dropout(proj_drop)
 
-    def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, N, C) to queries, keys and values of the same shape, through their modules: an adapter may wrap them."""
-        if not hasattr(self, 'qkv'):
-            q, k, v = self.q_proj(x), self.k_proj(x), self.v_proj(x)
-            return (q, k, v) if self.q_bias is None else (q + self.q_bias.to(q.dtype), k, v + self.v_bias.to(v.dtype))
-        qkv = self.qkv(x)
-        if self.q_bias is not None:
-            # one sum: adding to parts would keep the unbiased product alive beside its copies
-            qkv = qkv + torch.cat((self.q_bias, torch.zeros_like(self.v_bias), self.v_bias)).to(qkv.dtype)
-        return qkv.chunk(3, dim=-1)
+    def _project(self, x: Tensor) -> tuple[Tensor, ...]:
+        """(B, N, C) to queries, keys and values of the same shape."""
+        if hasattr(self, 'qkv'):
+            biased = self.q_bias is not None
+            bias = torch.cat((self.q_bias, torch.zeros_like(self.v_bias), self.v_bias)) if biased else None
+            return _linear(self.qkv, x, bias).chunk(3, dim=-1)
+        return _linear(self.q_proj, x, self.q_bias), self.k_proj(x), _linear(self.v_proj, x, self.v_bias)
 
     def forward(self, x: Tensor, grid: Grid) -> Tensor:
         """(B, N, C) to (B, N, C); ``grid`` is the shape of the patch tokens, tokens in front excluded."""

@@ -4,9 +4,10 @@ Shape letters: B batch, h heads, E tokens in front, N patches, d channels of a h
 """
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -56,7 +57,9 @@ class _Tables(NamedTuple):
     phase: Tensor | None = None
 
 
-def _tables(rotary: Rotary, pairs: int, extra: int, grid: tuple[int, ...], device: torch.device) -> _Tables:
+def _tables(
+    rotary: Rotary, pairs: int, extra: int, grid: tuple[int, ...], device: torch.device, eager: bool = False
+) -> _Tables:
     """Tables for E = ``extra`` tokens that do not turn and the patches of a grid; frames of a clip turn alike."""
     *frames, height, width = grid
     periods = rotary.base ** (torch.arange(pairs, dtype=torch.float32, device=device) / pairs)
@@ -73,15 +76,15 @@ def _tables(rotary: Rotary, pairs: int, extra: int, grid: tuple[int, ...], devic
     # joined without tile or repeat, which become an If in ONNX
     if rotary.halves:
         return _Tables(torch.cat((cos, cos), dim=-1), torch.cat((-sin, sin), dim=-1))
-    return _Tables(*(torch.stack(pair, dim=-1).flatten(-2) for pair in ((cos, cos), (-sin, sin))))
+    cosines, sines = (torch.stack(pair, dim=-1).flatten(-2) for pair in ((cos, cos), (-sin, sin)))
+    return _Tables(cosines, sines, torch.complex(cos, sin) if eager else None)
 
 
 @lru_cache(maxsize=32)
-def _kept_tables(rotary: Rotary, pairs: int, extra: int, grid: tuple[int, ...], device: torch.device) -> _Tables:
-    # an inference tensor could not be used in training later
-    with torch.inference_mode(False), torch.no_grad():
-        cos, sin, _ = _tables(rotary, pairs, extra, grid, device)
-        return _Tables(cos, sin, None if rotary.halves else torch.complex(cos[:, ::2], sin[:, 1::2]))
+def _kept_tables(*args: Any) -> _Tables:
+    # in a thread of its own no trace and no inference mode is active, whose tensors could not be used elsewhere
+    with ThreadPoolExecutor(1) as alone:
+        return alone.submit(_tables, *args, eager=True).result()
 
 
 class RotaryPosition(nn.Module):
