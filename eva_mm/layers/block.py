@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from eva_mm.layers.attention import Grid
 from eva_mm.layers.checkpointing import WithCp, check_with_cp, run_checkpointed
 from eva_mm.layers.layer_norm import LayerNorm, Norm
+from eva_mm.layers.mlp import may_overwrite
 
 
 class DropPath(nn.Module):
@@ -74,7 +75,7 @@ class Block(nn.Module):
         x = x + self._branch(self.attn(self.norm1(x), grid), self.gamma_1)
         branch = self._branch(self.mlp(self.norm2(x)), self.gamma_2)
         # the first sum belongs to this block, so without a gradient the second may overwrite it
-        return x + branch if torch.is_grad_enabled() else x.add_(branch)
+        return x.add_(branch) if may_overwrite() else x + branch
 
     def forward(self, x: Tensor, grid: Grid) -> Tensor:
         """(B, N, C) to (B, N, C); ``grid`` is the shape of the patch tokens."""

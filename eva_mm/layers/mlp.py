@@ -20,9 +20,10 @@ class QuickGELU(nn.Module):
 ACTIVATIONS = dict(gelu=nn.GELU, gelu_tanh=partial(nn.GELU, approximate='tanh'), quick_gelu=QuickGELU)
 
 
-def _may_overwrite(*layers: nn.Module) -> bool:
-    """Whether nothing but the activation needs what layers give: no gradient and no hook."""
-    return not (torch.is_grad_enabled() or any(layer._forward_hooks for layer in layers))
+def may_overwrite(*layers: nn.Module) -> bool:
+    """Whether nobody but the caller needs what layers give: no gradient, no trace and no hook."""
+    recorded = torch.is_grad_enabled() or torch.jit.is_tracing()
+    return not (recorded or any(layer._forward_hooks for layer in layers))
 
 
 class Mlp(nn.Module):
@@ -38,7 +39,7 @@ class Mlp(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) to (..., C)."""
         hidden = self.fc1(x)
-        if isinstance(self.act, nn.GELU) and _may_overwrite(self.fc1):
+        if isinstance(self.act, nn.GELU) and may_overwrite(self.fc1):
             hidden = torch.ops.aten.gelu_(hidden, approximate=self.act.approximate)
         else:
             hidden = self.act(hidden)
@@ -69,7 +70,7 @@ class SwiGLU(nn.Module):
         """(..., C) to (..., C)."""
         layers = (self.w12,) if self.packed else (self.w1, self.w2)
         gate, value = self.w12(x).chunk(2, dim=-1) if self.packed else (self.w1(x), self.w2(x))
-        hidden = F.silu(gate, inplace=True).mul_(value) if _may_overwrite(*layers) else F.silu(gate) * value
+        hidden = F.silu(gate, inplace=True).mul_(value) if may_overwrite(*layers) else F.silu(gate) * value
         return self.drop(self.w3(self.ffn_ln(hidden)))
 
 
