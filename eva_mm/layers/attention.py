@@ -18,9 +18,8 @@ Grid = tuple[int, ...] | Kept
 def attend_fp32(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
     """Attention whose logits and softmax are fp32 whatever the dtype of the inputs.
 
-    The released pre-training, classification and video code: queries (B, h, N, d) are scaled in their own dtype, logits
-    and softmax are computed in fp32, probabilities are cast back before they meet the values. ``bias`` is added to the
-    logits and broadcasts to (B, h, N, N).
+    As the released pre-training, classification and video code: queries (B, h, N, d) are scaled in their own dtype, and
+    probabilities are cast back before they meet the values. ``bias`` broadcasts to the logits (B, h, N, N).
     """
     with torch.autocast(q.device.type, enabled=False):
         logits = (q * v.shape[-1] ** -0.5).float() @ k.float().transpose(-2, -1)
@@ -31,17 +30,17 @@ def attend_fp32(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
 
 def attend_fused(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
     """Attention by torch's fused kernels, scaled by the width of the values; queries and keys may be wider."""
-    dims = v.shape[-1]
-    if q.shape[-1] > dims and v.device.type == 'cpu':
+    wider, dims = q.shape[-1] - v.shape[-1], v.shape[-1]
+    if wider and v.device.type == 'cpu':
         # torch's CPU kernel that needs no N x N matrix wants equal widths
-        v = F.pad(v, (0, q.shape[-1] - dims))
+        v = F.pad(v, (0, wider))
     return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=dims**-0.5)[..., :dims]
 
 
 def _chunks_pay(q: Tensor) -> bool:
     """On a CPU in fp32, and not while a graph is recorded, where a loop would unroll."""
-    recorded = torch.compiler.is_compiling() or torch.jit.is_tracing()
-    return q.device.type == 'cpu' and q.dtype == torch.float32 and not recorded
+    on_cpu = q.device.type == 'cpu' and q.dtype == torch.float32
+    return on_cpu and not (torch.compiler.is_compiling() or torch.jit.is_tracing())
 
 
 def _linear(layer: nn.Module, x: Tensor, bias: Tensor | None) -> Tensor:
@@ -58,19 +57,15 @@ class Attention(nn.Module):
     """Self-attention over all tokens.
 
     Args:
-        dims: Channels C; divisible by ``num_heads``.
-        num_heads: Heads h.
+        dims, num_heads: Channels C, divisible by the heads h, else a ``ValueError`` is raised.
         qkv_bias: ``'qv'``: parameters ``q_bias`` and ``v_bias``; ``'full'``: of the layer, for keys too; ``'none'``.
         separate_qkv: Three layers ``q_proj``, ``k_proj`` and ``v_proj`` instead of ``qkv``.
-        relative_position: Module ``(q, k, grid) -> (q, k, bias)``. It may turn queries and keys or append channels to
-            them, return a bias, or both; logits are then ``d ** -0.5 * q @ k.T + bias``. If it has ``terms(q, grid)``,
-            :func:`attend_in_chunks` is given these instead where chunks pay.
+        relative_position: Module ``(q, k, grid) -> (q, k, bias)``: it may turn queries and keys, append channels to
+            them, or return a bias of the logits ``d ** -0.5 * q @ k.T``. Where chunks pay, :func:`attend_in_chunks` is
+            given its ``terms(q, grid)`` instead, if it has them.
         norm: Normalisation of what all heads attended, before ``proj``; ``None``: none.
-        fp32: Logits and softmax in fp32 as :func:`attend_fp32`; else torch's fused kernels, equal in fp32.
+        fp32: Attend as :func:`attend_fp32`; else by torch's fused kernels. Equal in fp32.
         proj_drop: Dropout on the output.
-
-    Raises:
-        ValueError: ``dims`` is not divisible by ``num_heads``, or ``qkv_bias`` is unknown.
     """
 
     def __init__(
@@ -90,8 +85,7 @@ class Attention(nn.Module):
             raise ValueError(f'embed_dims={dims} cannot be split over num_heads={num_heads}: it must be divisible.')
         if qkv_bias not in ('none', 'qv', 'full'):
             raise ValueError(f"qkv_bias is {qkv_bias!r}, expected 'qv' (queries and values), 'none' or 'full'.")
-        self.num_heads, self.fp32 = num_heads, fp32
-        full = qkv_bias == 'full'
+        self.num_heads, self.fp32, full = num_heads, fp32, qkv_bias == 'full'
         if separate_qkv:
             self.q_proj, self.k_proj, self.v_proj = (nn.Linear(dims, dims, bias=full) for _ in range(3))
         else:
@@ -104,24 +98,20 @@ class Attention(nn.Module):
 
     def _project(self, x: Tensor) -> tuple[Tensor, ...]:
         """(B, N, C) to queries, keys and values of the same shape."""
-        if hasattr(self, 'qkv'):
-            biased = self.q_bias is not None
-            bias = torch.cat((self.q_bias, torch.zeros_like(self.v_bias), self.v_bias)) if biased else None
-            return _linear(self.qkv, x, bias).chunk(3, dim=-1)
-        return _linear(self.q_proj, x, self.q_bias), self.k_proj(x), _linear(self.v_proj, x, self.v_bias)
+        q, v = self.q_bias, self.v_bias
+        if not hasattr(self, 'qkv'):
+            return _linear(self.q_proj, x, q), self.k_proj(x), _linear(self.v_proj, x, v)
+        return _linear(self.qkv, x, None if q is None else torch.cat((q, torch.zeros_like(v), v))).chunk(3, dim=-1)
 
     def forward(self, x: Tensor, grid: Grid) -> Tensor:
         """(B, N, C) to (B, N, C); ``grid`` is the shape of the patch tokens, tokens in front excluded."""
         q, k, v = (each.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for each in self._project(x))
-        out = self._attend(q, k, v, grid).transpose(1, 2).flatten(2)
-        return self.proj_drop(self.proj(self.inner_attn_ln(out)))
-
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, grid: Grid) -> Tensor:
-        """The attention proper, (B, h, N, d) each, in the form that suits settings and device."""
         if hasattr(self.rel_pos, 'terms') and _chunks_pay(q):
-            return attend_in_chunks(q, k, v, self.rel_pos.terms(q, grid))
-        q, k, bias = (q, k, None) if self.rel_pos is None else self.rel_pos(q, k, grid)
-        return (attend_fp32 if self.fp32 else attend_fused)(q, k, v, bias)
+            out = attend_in_chunks(q, k, v, self.rel_pos.terms(q, grid))
+        else:
+            q, k, bias = (q, k, None) if self.rel_pos is None else self.rel_pos(q, k, grid)
+            out = (attend_fp32 if self.fp32 else attend_fused)(q, k, v, bias)
+        return self.proj_drop(self.proj(self.inner_attn_ln(out.transpose(1, 2).flatten(2))))
 
 
 class WindowAttention(Attention):

@@ -8,14 +8,7 @@ from eva_mm.layers.layer_norm import LayerNorm, Norm
 
 
 class AttentionPool(nn.Module):
-    """``y + mlp(norm(y))`` with ``y`` what the query ``latent`` reads.
-
-    Args:
-        dims: Channels C; divisible by ``num_heads``.
-        num_heads: Heads.
-        mlp: Called as ``mlp(tokens)``.
-        norm: Channels to a built normalisation.
-    """
+    """``y + mlp(norm(y))``, where ``y`` is what the query ``latent`` (1, 1, C) reads with ``num_heads`` heads."""
 
     def __init__(self, dims: int, num_heads: int, mlp: nn.Module, norm: Norm = LayerNorm) -> None:
         super().__init__()

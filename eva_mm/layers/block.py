@@ -38,15 +38,11 @@ class Block(nn.Module):
 
     Args:
         dims: Channels C.
-        attention: Called as ``attention(tokens, grid)``; the block does not know which kind it is.
-        mlp: Called as ``mlp(tokens)``.
+        attention, mlp: Called as ``attention(tokens, grid)`` and ``mlp(tokens)``; the block does not know their kinds.
         norm: Channels to a built normalisation.
         drop_path: Stochastic depth rate of both branches.
         layer_scale_init_value: Start of ``gamma_1`` and ``gamma_2``; ``None`` means that they do not exist.
         with_cp: Activation checkpointing, see :func:`eva_mm.layers.checkpointing.run_checkpointed`.
-
-    Raises:
-        ValueError: Unknown ``with_cp``.
     """
 
     def __init__(
@@ -54,8 +50,8 @@ class Block(nn.Module):
         dims: int,
         attention: nn.Module,
         mlp: nn.Module,
-        *,
         norm: Norm = LayerNorm,
+        *,
         drop_path: float = 0.0,
         layer_scale_init_value: float | None = None,
         with_cp: WithCp = False,

@@ -15,10 +15,7 @@ def geometric_knots(steps: int, ratio: float) -> Tensor:
 
 
 def geometric_ratio(steps: int, span: float) -> float:
-    """Ratio q with ``1 + q + ... + q ** (steps - 1) == span``, bisected as in the released loaders.
-
-    They look in (1.01, 1.5), to 1e-6, and take the last midpoint.
-    """
+    """Ratio q with ``1 + q + ... + q ** (steps - 1) == span``, bisected in (1.01, 1.5), to 1e-6, as in the releases."""
     low, high, ratio = 1.01, 1.5, 1.01
     while high - low > 1e-6:
         ratio = (low + high) / 2
@@ -40,8 +37,7 @@ def distance_matrix(side: int, new_side: int) -> Tensor:
 def cubic_spline_matrix(knots: Tensor, points: Tensor) -> Tensor:
     """Matrix (m, n), fp64, from values at rising ``knots`` (n,) to the not-a-knot cubic spline's at ``points`` (m,).
 
-    It equals ``scipy.interpolate.interp1d(kind='cubic', fill_value='extrapolate')``: points outside the knots lie on
-    the first or last cubic. Through fewer than four knots goes the polynomial.
+    Points outside the knots lie on the first or last cubic. Through fewer than four knots goes the polynomial.
     """
     n, knots, points = knots.numel(), knots.double(), points.double()
     if n < 4:

@@ -13,9 +13,8 @@ Norm = Callable[[int], nn.Module]
 class LayerNorm(nn.LayerNorm):
     """``nn.LayerNorm`` with fp32 statistics and an output of the input's dtype.
 
-    The released classification, pre-training and video models force fp32 here; the detection, segmentation and CLIP
-    models use the plain layer. In fp32 both are the same function. torch's half-precision kernels accumulate in fp32
-    already, so the explicit cast is needed only when input and parameters differ in dtype. EVA's eps is 1e-6.
+    Some releases force fp32, others use the plain layer. torch's half-precision kernels accumulate in fp32 already: a
+    cast is needed only when input and parameters differ in dtype.
     """
 
     def __init__(self, normalized_shape: int, eps: float = 1e-6) -> None:

@@ -48,8 +48,7 @@ class Distances(NamedTuple):
     @property
     def grid(self) -> tuple[int, int]:
         """(H, W)."""
-        height, width = ((side + 1) // 2 for side in self.maps.shape[1:])
-        return height, width
+        return (self.maps.shape[1] + 1) // 2, (self.maps.shape[2] + 1) // 2
 
     @property
     def alignment(self) -> tuple[int, int]:

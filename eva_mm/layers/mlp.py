@@ -38,12 +38,10 @@ class Mlp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) to (..., C)."""
-        hidden = self.fc1(x)
-        if isinstance(self.act, nn.GELU) and may_overwrite(self.fc1):
-            hidden = torch.ops.aten.gelu_(hidden, approximate=self.act.approximate)
-        else:
-            hidden = self.act(hidden)
-        return self.drop(self.fc2(hidden))
+        hidden, act = self.fc1(x), self.act
+        if isinstance(act, nn.GELU) and may_overwrite(self.fc1):
+            act = partial(torch.ops.aten.gelu_, approximate=act.approximate)
+        return self.drop(self.fc2(act(hidden)))
 
 
 class SwiGLU(nn.Module):
@@ -61,8 +59,7 @@ class SwiGLU(nn.Module):
             self.w12 = nn.Linear(dims, 2 * hidden_dims)
         else:
             self.w1, self.w2 = nn.Linear(dims, hidden_dims), nn.Linear(dims, hidden_dims)
-        self.packed = packed
-        self.ffn_ln = norm(hidden_dims) if norm else nn.Identity()
+        self.packed, self.ffn_ln = packed, norm(hidden_dims) if norm else nn.Identity()
         self.w3 = nn.Linear(hidden_dims, dims)
         self.drop = nn.Dropout(drop)
 
@@ -75,11 +72,7 @@ class SwiGLU(nn.Module):
 
 
 def build_mlp(kind: str, dims: int, hidden_dims: int, drop: float = 0.0, norm: Norm | None = None) -> nn.Module:
-    """A feed-forward net: ``kind`` is a name of ``ACTIVATIONS``, ``'swiglu'`` or ``'swiglu_packed'``.
-
-    Raises:
-        ValueError: Unknown kind, or a norm without gated values.
-    """
+    """A feed-forward net: ``kind`` is a name of ``ACTIVATIONS``, ``'swiglu'`` or ``'swiglu_packed'``."""
     if kind in ('swiglu', 'swiglu_packed'):
         return SwiGLU(dims, hidden_dims, drop, norm, kind == 'swiglu_packed')
     if kind not in ACTIVATIONS:

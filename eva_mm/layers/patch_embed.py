@@ -21,8 +21,7 @@ class PatchEmbed(nn.Module):
     """Convolution whose stride is its kernel, for images or for clips.
 
     Args:
-        in_channels: Channels of the input.
-        embed_dims: Channels C of a token.
+        in_channels, embed_dims: Channels of the input, and C of a token.
         patch_size: (p_h, p_w) for images, (p_t, p_h, p_w) for clips.
         grad_scale: Factor on the gradient of this layer; released are 1, 0 and 0.1 (``stop_grad_conv1``).
         bias: Whether the convolution has a bias.
@@ -44,16 +43,10 @@ class PatchEmbed(nn.Module):
         self.proj = conv(in_channels, embed_dims, self.patch_size, stride=self.patch_size, bias=bias)
 
     def forward(self, x: Tensor) -> tuple[Tensor, tuple[int, ...]]:
-        """(B, 3, H, W) or (B, 3, T, H, W) to tokens (B, N, C) and their grid.
-
-        Raises:
-            ValueError: A side of the input is not divisible by the patch.
-        """
+        """(B, 3, H, W) or (B, 3, T, H, W), divisible by the patch, to tokens (B, N, C) and their grid."""
         x = pad_to_multiple(x, self.patch_size) if self.pad else x
         if any(side % patch for side, patch in zip(x.shape[2:], self.patch_size)):
-            raise ValueError(
-                f'The input of size {tuple(x.shape[2:])} cannot be cut into patches of {self.patch_size}: '
-                'resize or pad it to a multiple of the patch size, or set pad_to_patch=True.'
-            )
+            problem = f'The input of size {tuple(x.shape[2:])} cannot be cut into patches of {self.patch_size}'
+            raise ValueError(f'{problem}: resize or pad it to a multiple of the patch size, or set pad_to_patch=True.')
         x = scale_gradient(self.proj(x), self.grad_scale)
         return x.flatten(2).transpose(1, 2), tuple(x.shape[2:])

@@ -23,30 +23,23 @@ def resize_position_embedding(
     num_extra_tokens: int = 1,
     rule: str = 'bicubic',
 ) -> Tensor:
-    """Resize a table of positions to another grid.
+    """Resize a table of positions to another grid; the same grid is the identity.
 
     Images are resized by ``rule``, clips trilinearly, both with ``align_corners=False`` and in fp32, as the released
-    loaders do. Rows of class tokens come first and are kept. The same grid is the identity.
+    loaders do. Rows that belong to no patch are kept.
 
     Args:
-        pos_embed: (1, E + prod(grid), C), E = ``num_extra_tokens``.
-        grid: (H, W) or (T, H, W) of the table.
-        new_grid: The grid wanted, of the same length.
-        num_extra_tokens: Rows in front that belong to no patch.
+        pos_embed: (1, E + prod(grid), C), E = ``num_extra_tokens`` rows in front that belong to no patch.
+        grid, new_grid: (H, W) or (T, H, W) of the table, and wanted.
         rule: A name of ``RESIZE_RULES``.
 
     Returns:
         (1, E + prod(new_grid), C) in the dtype of ``pos_embed``.
-
-    Raises:
-        ValueError: The table is not of ``grid``, or the grids differ in length.
     """
     rows = num_extra_tokens + math.prod(grid)
     if pos_embed.shape[1] != rows or len(grid) != len(new_grid):
-        raise ValueError(
-            f'A position table of {pos_embed.shape[1]} rows cannot go from grid {tuple(grid)} to {tuple(new_grid)}: '
-            f'{rows} rows are expected, {num_extra_tokens} of them for class tokens.'
-        )
+        problem = f'A position table of {pos_embed.shape[1]} rows cannot go from grid {(*grid,)} to {(*new_grid,)}'
+        raise ValueError(f'{problem}: {rows} rows are expected, {num_extra_tokens} of them for class tokens.')
     if tuple(grid) == tuple(new_grid):
         return pos_embed
     maps = pos_embed[:, num_extra_tokens:].float().transpose(1, 2).unflatten(2, tuple(grid))
@@ -59,19 +52,9 @@ def resize_position_embedding(
 
 
 def sincos_position_embedding(dims: int, grid: tuple[int, int]) -> Tensor:
-    """Fixed two-dimensional sine-cosine table of MAE (arXiv 2111.06377), with a zero row for the class token.
+    """Fixed sine-cosine table (1, 1 + H*W, C) of MAE (arXiv 2111.06377), fp32, with a zero row for the class token.
 
-    The first half of the channels encodes the column, the second half the row.
-
-    Args:
-        dims: Channels C; divisible by 4.
-        grid: (H, W).
-
-    Returns:
-        (1, 1 + H*W, C), fp32.
-
-    Raises:
-        ValueError: ``dims`` is not divisible by 4.
+    The first half of the channels encodes the column, the second half the row; C = ``dims`` must be divisible by 4.
     """
     if dims % 4:
         raise ValueError(f'A sine-cosine table needs channels that are divisible by 4, got {dims}.')

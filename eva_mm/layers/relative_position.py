@@ -25,10 +25,10 @@ def _geometric_matrix(length: int, new_length: int) -> Tensor:
 
 
 def resize_relative_position(table: Tensor, new_length: int, mode: str = 'linear') -> Tensor:
-    """Resize a table of relative offsets; the same length is the identity.
+    """Resize a table of relative offsets (L, d), from -(L // 2) to L // 2; the same length is the identity.
 
     Args:
-        table: (L, d), offsets -(L // 2) to L // 2.
+        table: The table.
         new_length: The length wanted, odd.
         mode: ``'linear'`` stretches the table, as ViTDet does. ``'geometric'`` is the release's evaluation at 1536
             pixels (``interp_type='beit'``): a cubic spline through rows at geometric distances, extrapolated where they
@@ -36,9 +36,6 @@ def resize_relative_position(table: Tensor, new_length: int, mode: str = 'linear
 
     Returns:
         (new_length, d) in the dtype of ``table``.
-
-    Raises:
-        ValueError: Unknown ``mode``.
     """
     if mode not in RESIZE_MODES:
         raise ValueError(f'A relative position table is resized by one of {RESIZE_MODES}, got {mode!r}.')

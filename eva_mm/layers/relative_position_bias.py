@@ -16,10 +16,8 @@ class RelativePositionBias(nn.Module):
     patch to class token and class token to itself. Attention in chunks takes them as :meth:`terms`; elsewhere they are
     expanded to a matrix over all pairs of tokens, which is not kept.
 
-    Args:
-        num_heads: Heads h.
-        grid: (H, W) that the table is made for. On a smaller grid distances keep their meaning; on a larger one the
-            table is stretched as the released loaders stretch it, see :func:`distance_matrix`.
+    On a grid smaller than ``grid`` = (H, W) distances keep their meaning; for a larger one the table is stretched as
+    the released loaders stretch it, see :func:`distance_matrix`.
     """
 
     num_class_rows = 3
@@ -38,8 +36,7 @@ class RelativePositionBias(nn.Module):
             return table
         for dim, (own, side) in enumerate(zip(self.grid, grid), start=1):
             if side > own:
-                matrix = distance_matrix(own, side).to(table)
-                table = torch.tensordot(table, matrix, ([dim], [1])).movedim(-1, dim)
+                table = torch.tensordot(table, distance_matrix(own, side).to(table), ([dim], [1])).movedim(-1, dim)
             else:
                 table = table.narrow(dim, own - side, 2 * side - 1)
         return table

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 
 
 class Kept(NamedTuple):
-    """What attention gets in place of a grid when patches are missing: the grid of all, and the indices (B, K) of those
-    that are left, in the order of the tokens."""
+    """A grid some of whose patches are missing, and the indices (B, K) of those left, in the order of the tokens."""
 
     grid: tuple[int, ...]
     indices: Tensor
@@ -92,8 +91,7 @@ class RotaryPosition(nn.Module):
 
     Tables are cached for each grid and device, outside of modules: they are in no state dict, no copy and no broadcast
     of a module. Under ``torch.compile`` they are part of the graph, in exported graphs they are constants. The
-    augmentation of coordinates that DINOv3 was trained with (shift, jitter, rescale) is not provided. The channels d of
-    a head, ``head_dims``, must be divisible by 4.
+    augmentation of coordinates that DINOv3 was trained with (shift, jitter, rescale) is not provided.
     """
 
     def __init__(self, rotary: Rotary, head_dims: int, num_extra_tokens: int = 0) -> None:

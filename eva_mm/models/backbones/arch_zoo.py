@@ -115,17 +115,17 @@ ARCH_ZOO: dict[str, Arch] = {
 }
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, known)
-    return f' Did you mean {" or ".join(close)}?' if close else ''
+def _refuse_unknown(name: str, known: Iterable[str], problem: str) -> None:
+    if name not in known:
+        close = difflib.get_close_matches(name, known)
+        raise ValueError(problem + (f' Did you mean {" or ".join(close)}?' if close else ''))
 
 
 def _override(row: Any, entries: Mapping[str, Any]) -> Any:
     """A row with some entries replaced; a mapping replaces entries of its rotary positions."""
-    known = [each.name for each in fields(row)]
     for key in entries:
-        if key not in known:
-            raise ValueError(f'{key!r} is neither an argument nor an entry of the arch.{_nearest(key, known)}')
+        problem = f'{key!r} is neither an argument nor an entry of the arch.'
+        _refuse_unknown(key, [each.name for each in fields(row)], problem)
     turn = entries.get('rotary')
     if isinstance(turn, Mapping):
         entries = {**entries, 'rotary': _override(row.rotary or Rotary(), turn)}
@@ -140,22 +140,16 @@ def resolve_arch(arch: str | Mapping[str, Any] | Arch, variant: str = '', **entr
             the four of ``SIZES``, and more entries if need be, which replace those of EVA; or a row.
         variant: Task whose released models differ, a key of ``Arch.variants``.
         entries: Entries of the row that replace those of all before.
-
-    Raises:
-        ValueError: Unknown name or entry, or a dict with neither a name nor all sizes.
     """
     given: Mapping[str, Any] = {}
     if isinstance(arch, Mapping):
         if 'name' not in arch and not set(SIZES) <= set(arch):
-            raise ValueError(
-                f'arch has the keys {sorted(arch)}, expected exactly {", ".join(SIZES)}, or a name and what to replace.'
-            )
+            expected = f'expected exactly {", ".join(SIZES)}, or a name and what to replace'
+            raise ValueError(f'arch has the keys {sorted(arch)}, {expected}.')
         given = {key: value for key, value in arch.items() if key != 'name'}
         arch = arch.get('name', 'base')
     if isinstance(arch, str):
-        if arch not in ARCH_ZOO:
-            names = ', '.join(ARCH_ZOO)
-            raise ValueError(f'arch={arch!r} is unknown: choose from {names}.{_nearest(arch, ARCH_ZOO)}')
+        _refuse_unknown(arch, ARCH_ZOO, f'arch={arch!r} is unknown: choose from {", ".join(ARCH_ZOO)}.')
         arch = ARCH_ZOO[arch]
     for changes in (arch.variants.get(variant, {}), given, entries):
         arch = _override(arch, changes)

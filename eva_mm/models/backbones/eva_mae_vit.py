@@ -27,12 +27,12 @@ def random_masking(noise: Tensor, mask_ratio: float) -> tuple[Tensor, Tensor]:
 class EVAMAEViT(EVAViT):
     """Encodes the visible patches only; a small decoder sees the hidden ones as ``mask_token``.
 
-    Positions of encoder and decoder are fixed sine-cosine tables.
+    Positions of encoder and decoder are fixed sine-cosine tables, which the family needs, as it does a class token.
 
     Args:
-        decoder_arch: Dict with the four keys of an ``arch``.
+        decoder_arch: As ``arch``; of its entries only the four sizes count.
         mask_ratio: Share of hidden patches, drawn per sample.
-        kwargs: As for :class:`EVAViT`; ``out_type`` is ``'raw'``. The family needs a class token and a table.
+        kwargs: As for :class:`EVAViT`; ``out_type`` is ``'raw'``.
     """
 
     checkpoint_task = 'pretrain'
@@ -51,8 +51,8 @@ class EVAMAEViT(EVAViT):
         self.decoder_pos_embed = nn.Parameter(torch.zeros(1, self.pos_embed.shape[1], dims), requires_grad=False)
         self.decoder_blocks = nn.ModuleList()
         for _ in range(decoder.num_layers):
-            attention = Attention(dims, decoder.num_heads, qkv_bias='full')
-            self.decoder_blocks.append(Block(dims, attention, Mlp(dims, decoder.feedforward_channels)))
+            parts = Attention(dims, decoder.num_heads, qkv_bias='full'), Mlp(dims, decoder.feedforward_channels)
+            self.decoder_blocks.append(Block(dims, *parts))
         self.decoder_norm = LayerNorm(dims)
 
     def _init_tokens(self) -> None:
@@ -90,15 +90,10 @@ class EVAMAEViT(EVAViT):
         return self.decoder_norm(x)
 
     def forward(self, images: Tensor, mask: Tensor | None = None, noise: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Encode what is visible, decode everything.
+        """Encode what is visible of images (B, 3, H, W) and decode everything, to tokens (B, 1 + N, D) and the mask.
 
-        Args:
-            images: (B, 3, H, W).
-            mask: (B, h, w) or (B, N) bool with equally many hidden patches in each sample; ``None`` draws one.
-            noise: (B, N), what the mask is drawn from; ``None`` draws it.
-
-        Returns:
-            Decoder tokens (B, 1 + N, D), and the mask (B, N), true where hidden.
+        ``mask``, (B, h, w) or (B, N), returned as (B, N) bool, is true where hidden, equally often in each sample;
+        ``None`` draws it from ``noise`` (B, N), which is drawn if ``None``.
         """
         patches, grid = self.patch_embed(images)
         if mask is None:

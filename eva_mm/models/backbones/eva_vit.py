@@ -19,9 +19,6 @@ from eva_mm.layers.rotary import RotaryPosition
 from eva_mm.models.backbones.arch_zoo import ARCH_ZOO, Arch, resolve_arch
 from eva_mm.registry import MODELS
 
-__all__ = ['ARCH_ZOO', 'EVAViT']
-
-OUT_TYPES = ('raw', 'featmap', 'cls_token', 'avg_featmap', 'attn_pool')
 # the parts before the first block
 EMBEDDING = ('patch_embed', 'pos_embed', 'cls_token', 'register_tokens', 'mask_token', 'norm_pre')
 
@@ -33,47 +30,44 @@ def _as_tuple(size: int | Sequence[int], length: int) -> tuple[int, ...]:
 @MODELS.register_module()
 class EVAViT(BaseModule):
     """Plain vision transformer, for classification, CLIP and plain dense tasks: EVA (arXiv 2211.07636) and every
-    family of ``ARCH_ZOO``.
+    family of ``ARCH_ZOO``, whose value is taken where ``None`` is given.
 
     Args:
         arch: Name of a family and size, or a dict: see :func:`eva_mm.models.backbones.arch_zoo.resolve_arch`.
-        img_size: Height and width, in pixels, of the grid of ``pos_embed``; ``None``: that of the family. Inputs of
-            another size are taken: their positions are resized at run time.
-        patch_size: Side of a patch in pixels; ``None``: that of the family.
+        img_size: Height and width, in pixels, of the grid of ``pos_embed``. Inputs of another size are taken: their
+            positions are resized at run time.
+        patch_size: Side of a patch in pixels.
         in_channels: Channels of the image.
         out_indices: Blocks whose output is returned; negative numbers count from the end. Blocks behind the last of
             them are neither run nor trained.
         out_type: ``'raw'`` all tokens after the final norm; ``'cls_token'`` the class token after the final norm;
             ``'avg_featmap'`` the mean of the patch tokens; ``'featmap'`` patch tokens as a map; ``'attn_pool'`` what
-            a learned query reads after the final norm; ``None``: that of the family. Whether mean and map pass the
-            final norm follows the family: not in EVA, whose mean has ``fc_norm`` instead.
+            a learned query reads after the final norm. Whether mean and map pass the final norm follows the family:
+            not in EVA, whose mean has ``fc_norm`` instead.
         drop_rate: Dropout after the attention's projection, the MLP and the positions.
         drop_path_rate: Stochastic depth of the last block; it grows linearly from 0.
         patch_grad_scale: Factor on the gradient of the patch embedding. The released fine-tuning has 0.
         frozen_stages: The embedding and this many blocks are frozen; 0 only the embedding, -1 nothing, and one more
             than there are blocks everything.
-        attn_fp32: Logits and softmax in fp32, as the released pre-training and classification code.
+        attn_fp32: Logits and softmax in fp32, as released for pre-training and classification; holds N x N matrices.
         with_cp: Activation checkpointing of every block; ``'selective'`` keeps what linear layers and attention give.
         pad_to_patch: Take images of any size: pad them with zeros to a multiple of the patch.
         init_cfg: mmengine's; ``dict(type='Pretrained', checkpoint=...)`` takes any checkpoint of the family, and with
             ``strict=False`` also one that lacks weights.
-        entries: Entries of the row that replace those of ``arch``, for instance ``qkv_bias='full'`` (EVA-L) or
-            ``layer_scale_init_value=0.1``.
+        entries: Replace those of the family, for instance ``qkv_bias='full'`` or ``layer_scale_init_value=0.1``.
 
     Raises:
-        ValueError: Unknown ``arch``, entry or ``out_type``, a read-out that the family does not have, ``img_size`` not
-            divisible by ``patch_size``, ``out_indices`` out of range.
+        ValueError: Unknown ``arch`` or entry, an ``out_type`` that the family does not have, ``img_size`` not divisible
+            by ``patch_size``, ``out_indices`` out of range.
     """
 
     # whose names a checkpoint is converted to, of what it may be, and what released models of the task change in a row
     checkpoint_task, zoo, variant = 'classification', ARCH_ZOO, ''
     # what subclasses have less of: read-outs, outputs, tokens in front
-    out_types: tuple[str, ...] = OUT_TYPES
-    one_output = False
-    has_extra_tokens = True
-    init_std = 0.02
+    out_types: tuple[str, ...] = ('raw', 'featmap', 'cls_token', 'avg_featmap', 'attn_pool')
+    one_output, has_extra_tokens = False, True
     # the fine-tuning code cuts at +-2 absolute, which leaves a plain normal distribution
-    init_cut = 2.0
+    init_std, init_cut = 0.02, 2.0
 
     def __init__(
         self,
@@ -104,45 +98,36 @@ class EVAViT(BaseModule):
         self.patch_embed = self._build_patch_embed(in_channels, patch, grad_scale=patch_grad_scale, pad=pad_to_patch)
         self.grid = self._position_grid()
 
-        cls_token, registers = (n * self.has_extra_tokens for n in (self.arch.cls_token, self.arch.num_registers))
-        self.num_extra_tokens = cls_token + registers
-        self.cls_token = nn.Parameter(torch.zeros(1, 1, dims)) if cls_token else None
-        self.register_tokens = nn.Parameter(torch.zeros(1, registers, dims)) if registers else None
-        rows = self.arch.cls_token + math.prod(self.grid)
-        self.pos_embed = nn.Parameter(torch.zeros(1, rows, dims)) if self.arch.pos_embed else None
+        front = [n * self.has_extra_tokens for n in (self.arch.cls_token, self.arch.num_registers)]
+        rows = (self.arch.cls_token + math.prod(self.grid)) * (self.arch.pos_embed is not None)
+        self.num_extra_tokens = sum(front)
+        self.cls_token, self.register_tokens, self.pos_embed = (
+            nn.Parameter(torch.zeros(1, n, dims)) if n else None for n in (*front, rows)
+        )
         # rows that belong to no patch, and how the others are resized
         self.position_rule = int(self.arch.cls_token), self.arch.pos_embed or 'bicubic'
         self.pos_drop = nn.Dropout(drop_rate)
         self.norm_pre = self._norm(dims) if self.arch.embed_norm else nn.Identity()
         block = PostNormBlock if self.arch.post_norm else Block
+        options: dict[str, Any] = dict(layer_scale_init_value=self.arch.layer_scale_init_value, with_cp=with_cp)
+        rates = [drop_path_rate * index / max(self.num_layers - 1, 1) for index in range(self.num_layers)]
         self.blocks = nn.ModuleList(
-            block(
-                dims,
-                self._build_attention(index),
-                self._build_mlp(index),
-                norm=self._norm,
-                drop_path=drop_path_rate * index / max(self.num_layers - 1, 1),
-                layer_scale_init_value=self.arch.layer_scale_init_value,
-                with_cp=with_cp,
-            )
-            for index in range(self.num_layers)
+            block(dims, self._build_attention(index), self._build_mlp(index), self._norm, drop_path=rate, **options)
+            for index, rate in enumerate(rates)
         )
-        if self.out_type in ('raw', 'cls_token', 'attn_pool') or self.arch.norm_patches:
-            self.norm = self._norm(dims)
-        elif self.out_type == 'avg_featmap':
-            self.fc_norm = self._norm(dims)
+        last = self.arch.norm_patches or self.out_type in ('raw', 'cls_token', 'attn_pool')
+        self.norm = self._norm(dims) if last else nn.Identity()
+        self.fc_norm = self._norm(dims) if self.out_type == 'avg_featmap' and not last else nn.Identity()
         if self.out_type == 'attn_pool':
             self.attn_pool = AttentionPool(dims, self.arch.pool_heads, self._build_mlp(self.num_layers), self._norm)
         self._freeze()
 
     def _resolve_out_type(self, out_type: str) -> str:
-        if out_type not in OUT_TYPES:
-            raise ValueError(f'out_type={out_type!r} is unknown: choose from {", ".join(OUT_TYPES)}.')
         has = dict(cls_token=self.arch.cls_token and self.has_extra_tokens, attn_pool=self.arch.pool_heads)
         possible = [each for each in self.out_types if has.get(each, True)]
         if out_type not in possible:
-            kind = type(self).__name__
-            raise ValueError(f'{kind} of this arch has no out_type={out_type!r}: choose from {", ".join(possible)}.')
+            whose = f'{type(self).__name__} of this arch has no out_type={out_type!r}'
+            raise ValueError(f'{whose}: choose from {", ".join(possible)}.')
         return out_type
 
     def _resolve_out_indices(self, indices: tuple[int, ...]) -> tuple[int, ...]:
@@ -156,9 +141,9 @@ class EVAViT(BaseModule):
     def _position_grid(self) -> tuple[int, ...]:
         patch = self.patch_embed.patch_size
         if any(side % p for side, p in zip(self.img_size, patch)):
-            size = tuple(side // p * p for side, p in zip(self.img_size, patch))
-            problem = f'img_size={self.img_size} must be divisible by patch_size={patch}'
-            raise ValueError(f'{problem}: give for instance {size}.')
+            wrong = f'img_size={self.img_size} must be divisible by patch_size={patch}'
+            fits = tuple(side // p * p for side, p in zip(self.img_size, patch))
+            raise ValueError(f'{wrong}: give for instance {fits}.')
         return tuple(side // p for side, p in zip(self.img_size, patch))
 
     def _norm(self, dims: int) -> nn.Module:
@@ -199,9 +184,9 @@ class EVAViT(BaseModule):
         # mmengine's own loading would skip what does not fit without an error
         self.init_cfg = None
         super().init_weights()
-        self.init_cfg = init_cfg
-        options = {key: value for key, value in init_cfg.items() if key not in ('type', 'checkpoint')}
-        print_log(str(load_pretrained(self, init_cfg['checkpoint'], **options)), logger='current')
+        self.init_cfg, options = init_cfg, dict(init_cfg)
+        del options['type']
+        print_log(str(load_pretrained(self, options.pop('checkpoint'), **options)), logger='current')
 
     def _trunc_normal(self, tensor: Tensor) -> None:
         nn.init.trunc_normal_(tensor, std=self.init_std, a=-self.init_cut, b=self.init_cut)
@@ -229,7 +214,7 @@ class EVAViT(BaseModule):
 
     def _freeze(self) -> None:
         self.blocks[max(self.out_indices) + 1 :].requires_grad_(False)
-        for name, parameter in self.named_parameters() if self.frozen_stages >= 0 else ():
+        for name, parameter in self.named_parameters():
             if self.get_layer_depth(name)[0] <= self.frozen_stages:
                 parameter.requires_grad_(False)
 
@@ -242,8 +227,8 @@ class EVAViT(BaseModule):
     def get_layer_depth(self, param_name: str, prefix: str = '') -> tuple[int, int]:
         """Depth of a parameter for layer-wise learning rates, and ``num_layers + 2``, in mmpretrain's protocol.
 
-        What comes before the blocks has depth 0, block i has i + 1, everything else the last. ``prefix`` is what stands
-        before the names of this backbone in the whole model.
+        What comes before the blocks has depth 0, block i has i + 1, everything else the last. In the whole model names
+        of this backbone begin with ``prefix``.
         """
         depths = self.num_layers + 2
         part, *rest = param_name.removeprefix(prefix).split('.')
@@ -269,13 +254,12 @@ class EVAViT(BaseModule):
         """Tokens (B, E + N, C) to what ``out_type`` names: (B, E + N, C), (B, C) or (B, C, *grid)."""
         if self.out_type == 'cls_token':
             return self.norm(x[:, 0])
-        if self.out_type in ('raw', 'attn_pool') or self.arch.norm_patches:
-            x = self.norm(x)
+        x = self.norm(x)
         if self.out_type in ('raw', 'attn_pool'):
             return x if self.out_type == 'raw' else self.attn_pool(x)
         patches = x[:, self.num_extra_tokens :]
         if self.out_type == 'avg_featmap':
-            return patches.mean(dim=1) if self.arch.norm_patches else self.fc_norm(patches.mean(dim=1))
+            return self.fc_norm(patches.mean(dim=1))
         return patches.transpose(1, 2).unflatten(2, grid).contiguous()
 
     def run_blocks(self, x: Tensor, grid: Grid) -> tuple[Tensor, ...]:

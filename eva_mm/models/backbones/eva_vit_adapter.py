@@ -1,6 +1,7 @@
 """EVA with a ViT-Adapter: four maps of strides 4 to 32 for segmentation."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -12,15 +13,7 @@ from eva_mm.layers.patch_embed import pad_to_multiple
 from eva_mm.layers.relative_position_bias import RelativePositionBias
 from eva_mm.models.backbones.arch_zoo import Arch
 from eva_mm.models.backbones.eva_vit import EVAViT
-from eva_mm.models.backbones.vit_adapter import (
-    DeformableCrossAttention,
-    Extractor,
-    Injector,
-    Interaction,
-    SpatialPrior,
-    TokenMaps,
-    to_tokens,
-)
+from eva_mm.models.backbones.vit_adapter import DeformableAttention, Interaction, SpatialPrior, TokenMaps, to_tokens
 from eva_mm.registry import MODELS
 
 NORMS = {'BN': nn.BatchNorm2d, 'SyncBN': nn.SyncBatchNorm}
@@ -31,27 +24,20 @@ PATCH_SIZE, STRIDES = 16, (4, 8, 16, 32)
 class EVAViTAdapter(EVAViT):
     """:class:`EVAViT` between which and a convolutional prior information flows both ways (arXiv 2205.08534).
 
-    As ``BEiTAdapter`` of the EVA segmentation release: there is no final norm, all extractors have the full
-    ``drop_path_rate``, the last of four interactions has two extra extractors, and EVA's class token has no position.
-    Other families keep the position of their class token and the norm of their maps. Unlike in the release, images may
-    have any size: sides that are not divisible by 16 are resized (bilinear) to the next multiple, so that the maps
-    still span the whole image, or with ``pad_to_patch`` padded, and the maps cropped.
+    As ``BEiTAdapter`` of the EVA segmentation release: all extractors have the full ``drop_path_rate``, the last of
+    four interactions has two extra extractors, EVA has no final norm and its class token no position. Unlike in the
+    release, images may have any size: sides that are not divisible by 16 are resized (bilinear) to the next multiple,
+    so that the maps still span the whole image, or with ``pad_to_patch`` padded, and the maps cropped.
 
     Args:
-        arch: As for :class:`EVAViT`.
-        img_size: Height and width, in pixels, of the grid of the position tables.
+        arch, img_size, drop_path_rate, with_cp, kwargs: As for :class:`EVAViT`, but for ``out_indices``.
         interaction_indexes: First and last block of each of the four groups; ``None`` cuts the blocks evenly.
         relative_position_bias: Give each block a BEiT bias (the released ``relpos_layerscale`` models).
         prior_channels: Channels of the stem of the prior.
-        deform_num_heads: Heads of the deformable attention.
-        deform_num_points: Points that each of them samples in each map.
-        deform_ratio: Channels of its values as a part of ``embed_dims``.
-        cffn_ratio: Hidden channels of the extractors' feed-forward nets as a part of ``embed_dims``.
-        drop_path_rate: Stochastic depth: of the blocks growing linearly, of the extractors constant.
-        norm_cfg: ``dict(type='SyncBN')`` (released, ``None``) or ``dict(type='BN')``, with further arguments of the
-            layer.
-        with_cp: Activation checkpointing of blocks, injectors and extractors, as for :class:`EVAViT`.
-        kwargs: As for :class:`EVAViT`, but for ``out_indices``.
+        deform_num_heads, deform_num_points: Heads of the deformable attention, and what each samples in each map.
+        deform_ratio, cffn_ratio: Channels of its values and hidden channels of the extractors' feed-forward nets, as a
+            part of ``embed_dims``.
+        norm_cfg: ``dict(type='SyncBN')`` (released, ``None``) or ``dict(type='BN')``, with arguments of the layer.
 
     Raises:
         ValueError: ``patch_size`` is not 16, ``out_indices`` is given, the groups leave out or repeat a block, unknown
@@ -79,26 +65,22 @@ class EVAViTAdapter(EVAViT):
         **kwargs: Any,
     ) -> None:
         if kwargs.setdefault('patch_size', PATCH_SIZE) != PATCH_SIZE:
-            raise ValueError(
-                f'patch_size={kwargs["patch_size"]} does not fit the strides 8, 16 and 32 of the prior: give 16 '
-                '(weights of other patches are resampled when they are loaded).'
-            )
+            problem = f'patch_size={kwargs["patch_size"]} does not fit the strides 8, 16 and 32 of the prior'
+            raise ValueError(f'{problem}: give 16 (weights of other patches are resampled when they are loaded).')
         if kwargs.pop('out_indices', -1) != -1:
             raise ValueError('EVAViTAdapter returns a map of each of its four groups of blocks: leave out_indices out.')
         # what the blocks are built from
         self.relative_position_bias = relative_position_bias
-        kwargs = {'out_type': 'featmap', **kwargs}
-        super().__init__(arch, img_size, drop_path_rate=drop_path_rate, with_cp=with_cp, **kwargs)
+        kwargs |= dict(drop_path_rate=drop_path_rate, with_cp=with_cp)
+        super().__init__(arch, img_size, **{'out_type': 'featmap', **kwargs})
         self.groups, dims = self._resolve_groups(interaction_indexes), self.embed_dims
-        shared: dict[str, Any] = dict(num_points=deform_num_points, value_ratio=deform_ratio, with_cp=with_cp)
-        shared.update(dims=dims, num_heads=deform_num_heads)
+        shared: dict[str, Any] = dict(num_points=deform_num_points, value_proj_ratio=deform_ratio, with_cp=with_cp)
+        shared.update(ffn_ratio=cffn_ratio, drop_path=drop_path_rate)
         self._norm_cfg = norm_cfg or dict(type='SyncBN')
         self.spm = SpatialPrior(dims, prior_channels, self._map_norm)
         self.level_embed = nn.Parameter(torch.zeros(3, dims))
-        self.interactions = nn.ModuleList()
-        for number in (1, 1, 1, 3):
-            extractors = [Extractor(ffn_ratio=cffn_ratio, drop_path=drop_path_rate, **shared) for _ in range(number)]
-            self.interactions.append(Interaction(Injector(**shared), extractors))
+        of_groups = (Interaction(dims, deform_num_heads, extra=extra, **shared) for extra in (0, 0, 0, 2))
+        self.interactions = nn.ModuleList(of_groups)
         self.up = nn.ConvTranspose2d(dims, dims, 2, stride=2)
         self.norm1, self.norm2, self.norm3, self.norm4 = (self._map_norm(dims) for _ in range(4))
         self._freeze()
@@ -120,14 +102,11 @@ class EVAViTAdapter(EVAViT):
     def _resolve_groups(self, indexes: Sequence[Sequence[int]] | None) -> list[tuple[int, int]]:
         """(first, behind the last) block of each group."""
         if indexes is None:
-            cuts = [self.num_layers * part // 4 for part in range(5)]
-            return list(zip(cuts[:-1], cuts[1:]))
+            return list(pairwise(self.num_layers * part // 4 for part in range(5)))
         groups = [(first, last + 1) for first, last in indexes]
         if len(groups) != 4 or [i for group in groups for i in range(*group)] != list(range(self.num_layers)):
-            raise ValueError(
-                f'interaction_indexes={indexes} must be four groups (first, last) that hold each of the '
-                f'{self.num_layers} blocks once, in order.'
-            )
+            groups_wanted = f'four groups (first, last) that hold each of the {self.num_layers} blocks once, in order'
+            raise ValueError(f'interaction_indexes={indexes} must be {groups_wanted}.')
         return groups
 
     def _init_tokens(self) -> None:
@@ -143,7 +122,7 @@ class EVAViTAdapter(EVAViT):
             nn.init.normal_(module.weight, std=(2 / fan_out) ** 0.5)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-        elif isinstance(module, DeformableCrossAttention):
+        elif isinstance(module, DeformableAttention):
             module.attn.init_weights()
 
     def _rescale_residual_outputs(self) -> None:
@@ -151,8 +130,7 @@ class EVAViTAdapter(EVAViT):
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Images (B, 3, H, W) to maps (B, C, ...) of strides 4, 8, 16 and 32, sides rounded up."""
-        size = images.shape[2:]
-        images = self._to_multiple_of_patch(images)
+        size, images = images.shape[2:], self._to_multiple_of_patch(images)
         finest, *coarser = self.spm(images)
         patches, grid = self.patch_embed(images)
         x, x_maps = self.embed(patches, grid), TokenMaps([grid], images.device)

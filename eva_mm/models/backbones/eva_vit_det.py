@@ -16,23 +16,18 @@ from eva_mm.registry import MODELS
 class EVAViTDet(EVAViT):
     """:class:`EVAViT` that attends inside windows except in a few blocks, and returns one map of the patch's stride.
 
-    Neither class token nor registers stand in front. ``pos_embed`` keeps the class token's row, which is skipped, so
-    that pre-trained files load. Inputs of any multiple of the patch are taken. Families with rotary positions turn
-    queries and keys in each window and in the whole grid; the others have decomposed relative positions.
+    Neither class token nor registers stand in front; the row of the class token is skipped. Families with rotary
+    positions turn queries and keys in each window and in the whole grid; the others have decomposed relative positions.
 
     Args:
-        arch: As for :class:`EVAViT`.
-        img_size: Pixels of the grid of ``pos_embed``, that is of pre-training.
-        patch_size: Side of a patch in pixels.
+        arch, img_size, patch_size, kwargs: As for :class:`EVAViT`; ``out_type`` is ``'featmap'``.
         window_size: Side of a window in tokens; its tables have ``2 * window_size - 1`` rows.
         global_attn_indexes: Blocks that attend to the whole grid; ``None`` means every fourth, as released.
         rel_pos_img_size: Side in pixels of the relative tables in global blocks, that is of training images; ``None``:
             1280. Families with rotary positions have no tables.
         rel_pos_resize: How these tables are resized for other inputs: ``'linear'`` (training) or ``'geometric'``
-            (the release's evaluation at 1536, without gradient); see
-            :func:`eva_mm.layers.relative_position.resize_relative_position`.
+            (the release's evaluation at 1536), see :func:`eva_mm.layers.relative_position.resize_relative_position`.
         freeze_patch_embed: The patch embedding is not trained, as released for EVA.
-        kwargs: As for :class:`EVAViT`; ``out_type`` is ``'featmap'``.
 
     Raises:
         ValueError: As :class:`EVAViT`, ``global_attn_indexes`` goes beyond the blocks, or ``rel_pos_img_size`` is given
@@ -58,10 +53,9 @@ class EVAViTDet(EVAViT):
         self.window_size, self.global_attn_indexes = window_size, global_attn_indexes
         self.rel_pos_img_size, self.rel_pos_resize = rel_pos_img_size, rel_pos_resize
         super().__init__(arch, img_size, patch_size, **{'out_type': 'featmap', **kwargs})
-        if any(not 0 <= index < self.num_layers for index in global_attn_indexes or ()):
-            raise ValueError(
-                f'global_attn_indexes={tuple(global_attn_indexes)} go beyond the {self.num_layers} blocks of this arch.'
-            )
+        if not set(global_attn_indexes or ()) <= set(range(self.num_layers)):
+            given = f'global_attn_indexes={tuple(global_attn_indexes)}'
+            raise ValueError(f'{given} go beyond the {self.num_layers} blocks of this arch.')
         if freeze_patch_embed:
             self.patch_embed.requires_grad_(False)
 
@@ -69,16 +63,13 @@ class EVAViTDet(EVAViT):
         return index % 4 == 3 if self.global_attn_indexes is None else index in self.global_attn_indexes
 
     def _build_relative_position(self, index: int) -> nn.Module:
+        pixels, side = self.rel_pos_img_size, self.window_size
         if self.arch.rotary is not None:
-            if self.rel_pos_img_size is not None:
-                raise ValueError(
-                    f'rel_pos_img_size={self.rel_pos_img_size} has no meaning for a family with rotary positions: '
-                    'leave it out, or set it to None.'
-                )
+            if pixels is not None:
+                raise ValueError(f'rel_pos_img_size={pixels} must be None for a family with rotary positions.')
             return super()._build_relative_position(index)
-        side = self.window_size
         if self._is_global(index):
-            side = (self.rel_pos_img_size or 1280) // self.patch_embed.patch_size[0]
+            side = (pixels or 1280) // self.patch_embed.patch_size[0]
         return DecomposedRelativePosition(self.embed_dims // self.arch.num_heads, (side, side), self.rel_pos_resize)
 
     def _build_attention(self, index: int, *args: Any, **options: Any) -> nn.Module:

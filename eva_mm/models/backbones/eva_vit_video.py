@@ -18,15 +18,13 @@ class EVAViTVideo(EVAViT):
     has a row for every place in the (T, H, W) grid. An image checkpoint gives every frame the same rows, a clip
     checkpoint of another length is resized trilinearly (source: ``video/models`` of the EVA-01 release). Rotary
     positions turn with the place in the frame alone: a family without ``pos_embed`` sees frames as a set, unless the
-    entry ``pos_embed='bicubic'`` gives it a table. A clip of 16 frames of 224 pixels is 4,097 tokens: torch's fused
-    attention never holds their 4,097 x 4,097 matrices, the numerics of the release, ``attn_fp32=True``, do.
+    entry ``pos_embed='bicubic'`` gives it a table.
 
     Args:
-        arch: As for :class:`EVAViT`.
+        arch, kwargs: As for :class:`EVAViT`; ``out_type`` is ``'avg_featmap'``, which pools over space and time.
         num_frames: Frames of the grid of ``pos_embed``. Clips of another length are taken: positions are resized.
         img_size: Height and width of the frames, in pixels.
         tubelet_size: Frames in one token; ``num_frames`` must be divisible by it. The release has 1.
-        kwargs: As for :class:`EVAViT`; ``out_type`` is ``'avg_featmap'``, which pools over space and time.
     """
 
     checkpoint_task = 'video'

@@ -22,11 +22,7 @@ def to_tokens(maps: Iterable[Tensor]) -> Tensor:
 
 
 class TokenMaps:
-    """Where the tokens of one or more maps lie, in the form deformable attention asks for.
-
-    Args:
-        grids: (h, w) of each of the L maps.
-        device: Device of the tensors.
+    """Where the tokens of L maps, (h, w) each in ``grids``, lie, in the form deformable attention asks for.
 
     Attributes:
         shapes: (L, 2) int64, the grids.
@@ -43,8 +39,8 @@ class TokenMaps:
 
     @staticmethod
     def _centres(grid: tuple[int, int], device: torch.device) -> Tensor:
-        y, x = torch.meshgrid(*((torch.arange(side, device=device) + 0.5) / side for side in grid), indexing='ij')
-        return torch.stack((x, y), dim=-1).flatten(0, 1)
+        y, x = ((torch.arange(side, device=device) + 0.5) / side for side in grid)
+        return torch.cartesian_prod(y, x).flip(1)
 
     def split(self, tokens: Tensor) -> list[Tensor]:
         """Tokens (B, sum of h * w, C) to one map (B, C, h, w) each."""
@@ -59,12 +55,9 @@ def _conv(in_channels: int, out_channels: int, norm: Norm, stride: int = 2) -> t
 
 
 class SpatialPrior(nn.Module):
-    """Convolutions over the image that give maps of strides 4, 8, 16 and 32 with C channels.
+    """Convolutions over the image that give maps of strides 4, 8, 16 and 32 with C = ``dims`` channels.
 
-    Args:
-        dims: Channels C.
-        hidden: Channels of the stem; deeper maps have 2, 4 and 4 times as many.
-        norm: Channels to a built batch normalisation.
+    The stem has ``hidden`` channels, deeper maps have 2, 4 and 4 times as many; ``norm`` normalises a map.
     """
 
     def __init__(self, dims: int, hidden: int, norm: Norm) -> None:
@@ -84,54 +77,40 @@ class SpatialPrior(nn.Module):
         return self.fc1(c1), self.fc2(c2), self.fc3(c3), self.fc4(self.conv4(c3))
 
 
-class DepthwiseConv(nn.Module):
-    """3x3 convolution of each channel on its own, over every map of a token sequence."""
-
-    def __init__(self, dims: int) -> None:
-        super().__init__()
-        self.dwconv = nn.Conv2d(dims, dims, 3, padding=1, groups=dims)
-
-    def forward(self, tokens: Tensor, maps: TokenMaps) -> Tensor:
-        """(B, M, C) to (B, M, C)."""
-        return to_tokens(self.dwconv(each) for each in maps.split(tokens))
-
-
 class ConvFFN(nn.Module):
-    """Linear, depthwise convolution, GELU, Linear on the prior tokens."""
+    """Linear, 3x3 convolution of each channel on its own over every map, GELU, Linear on the prior tokens."""
 
     def __init__(self, dims: int, hidden: int) -> None:
         super().__init__()
         self.fc1 = nn.Linear(dims, hidden)
-        self.dwconv = DepthwiseConv(hidden)
+        # nested as in the released names
+        self.dwconv = nn.ModuleDict({'dwconv': nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden)})
         self.act = nn.GELU()
         self.fc2 = nn.Linear(hidden, dims)
 
     def forward(self, tokens: Tensor, maps: TokenMaps) -> Tensor:
         """(B, M, C) to (B, M, C)."""
-        return self.fc2(self.act(self.dwconv(self.fc1(tokens), maps)))
+        hidden = (self.dwconv['dwconv'](each) for each in maps.split(self.fc1(tokens)))
+        return self.fc2(self.act(to_tokens(hidden)))
 
 
-class DeformableCrossAttention(nn.Module):
+class DeformableAttention(nn.Module):
     """What injector and extractor share: normalised queries read from normalised features.
 
     Args:
-        dims: Channels C.
-        num_heads: Heads of the deformable attention.
-        num_points: Points that each head samples in each of ``num_levels`` maps.
-        value_ratio: Channels of the values as a part of C.
+        dims, num_heads: Channels C, and heads of the deformable attention.
         with_cp: Activation checkpointing, see :func:`eva_mm.layers.checkpointing.run_checkpointed`.
+        options: Of mmcv's attention: ``num_points`` that each head samples in each of ``num_levels`` maps, and
+            ``value_proj_ratio``, channels of the values as a part of C.
     """
 
     num_levels = 1
 
-    def __init__(
-        self, dims: int, num_heads: int, num_points: int = 4, value_ratio: float = 0.5, with_cp: WithCp = False
-    ) -> None:
+    def __init__(self, dims: int, num_heads: int, with_cp: WithCp = False, **options: Any) -> None:
         super().__init__()
-        self.query_norm, self.feat_norm = LayerNorm(dims), LayerNorm(dims)
-        options: dict[str, Any] = dict(dropout=0.0, batch_first=True, value_proj_ratio=value_ratio)
-        self.attn = MultiScaleDeformableAttention(dims, num_heads, self.num_levels, num_points, **options)
-        self.with_cp = with_cp
+        self.query_norm, self.feat_norm, self.with_cp = LayerNorm(dims), LayerNorm(dims), with_cp
+        options |= dict(num_levels=self.num_levels, dropout=0.0, batch_first=True)
+        self.attn = MultiScaleDeformableAttention(dims, num_heads, **options)
 
     def attend(self, query: Tensor, query_maps: TokenMaps, feat: Tensor, feat_maps: TokenMaps) -> Tensor:
         """Read (B, Nq, C) from ``feat`` (B, Nf, C), without residual."""
@@ -150,29 +129,26 @@ class DeformableCrossAttention(nn.Module):
         return run_checkpointed(self._update, *args, with_cp=self.with_cp)
 
 
-class Injector(DeformableCrossAttention):
+class Injector(DeformableAttention):
     """Patch tokens read from the prior; ``gamma`` starts at 0, so that a new adapter leaves the trunk as it was."""
 
     num_levels = 3
 
-    def __init__(self, dims: int, num_heads: int, **kwargs: Any) -> None:
-        super().__init__(dims, num_heads, **kwargs)
+    def __init__(self, dims: int, *args: Any, **kwargs: Any) -> None:
+        super().__init__(dims, *args, **kwargs)
         self.gamma = nn.Parameter(torch.zeros(dims))
 
     def _update(self, query: Tensor, query_maps: TokenMaps, feat: Tensor, feat_maps: TokenMaps) -> Tensor:
         return query + self.gamma * self.attend(query, query_maps, feat, feat_maps)
 
 
-class Extractor(DeformableCrossAttention):
+class Extractor(DeformableAttention):
     """Prior tokens read from the patch tokens, then pass a convolutional feed-forward net with ``ffn_ratio`` times C
     hidden channels and stochastic depth ``drop_path``."""
 
-    def __init__(
-        self, dims: int, num_heads: int, *, ffn_ratio: float = 0.25, drop_path: float = 0.0, **kwargs: Any
-    ) -> None:
-        super().__init__(dims, num_heads, **kwargs)
-        self.ffn = ConvFFN(dims, int(dims * ffn_ratio))
-        self.ffn_norm = LayerNorm(dims)
+    def __init__(self, dims: int, *args: Any, ffn_ratio: float = 0.25, drop_path: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(dims, *args, **kwargs)
+        self.ffn, self.ffn_norm = ConvFFN(dims, int(dims * ffn_ratio)), LayerNorm(dims)
         self.drop_path = DropPath(drop_path)
 
     def _update(self, query: Tensor, query_maps: TokenMaps, feat: Tensor, feat_maps: TokenMaps) -> Tensor:
@@ -181,12 +157,14 @@ class Extractor(DeformableCrossAttention):
 
 
 class Interaction(nn.Module):
-    """Inject the prior, run a group of blocks, extract into the prior; only the last group has more extractors."""
+    """Inject the prior, run a group of blocks, extract into the prior, by 1 + ``extra`` extractors in turn."""
 
-    def __init__(self, injector: Injector, extractors: Sequence[Extractor]) -> None:
+    def __init__(self, *args: Any, extra: int, ffn_ratio: float, drop_path: float, **kwargs: Any) -> None:
         super().__init__()
-        self.injector, self.extractor = injector, extractors[0]
-        self.extra_extractors = nn.ModuleList(extractors[1:])
+        self.injector = Injector(*args, **kwargs)
+        kwargs.update(ffn_ratio=ffn_ratio, drop_path=drop_path)
+        self.extractor = Extractor(*args, **kwargs)
+        self.extra_extractors = nn.ModuleList(Extractor(*args, **kwargs) for _ in range(extra))
 
     def forward(
         self, x: Tensor, x_maps: TokenMaps, prior: Tensor, prior_maps: TokenMaps, blocks: Iterable[nn.Module]

@@ -270,7 +270,7 @@ def test_options_that_would_be_ignored_are_refused():
     for kind, options in ((EVAPretrainViT, {}), (EVAMAEViT, {})):
         with pytest.raises(ValueError, match=rf'{kind.__name__} returns one output: out_indices=\(0, 1\)'):
             kind(arch=arch('base'), img_size=56, out_indices=(0, 1), **options)
-    with pytest.raises(ValueError, match='rel_pos_img_size=512 has no meaning for a family with rotary positions'):
+    with pytest.raises(ValueError, match='rel_pos_img_size=512 must be None for a family with rotary positions'):
         EVAViTDet(arch('eva02-base'), rel_pos_img_size=512)
     with pytest.raises(ValueError, match='one class token and no rotary positions'):
         EVAViTAdapter(arch('dinov2-base-reg'), 64, relative_position_bias=True)
