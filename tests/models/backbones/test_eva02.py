@@ -172,6 +172,24 @@ def test_segmentation_backbone(reference, tmp_path):
         assert relative(found.flatten(2).mT, block[:, 1:]) < 1e-5
 
 
+def test_a_pretrained_file_starts_a_segmentation_backbone_as_the_released_loader_does(reference, tmp_path):
+    golden = reference('eva02/seg_ckpt_load_a.pt')
+    config, outputs = golden['config'], golden['outputs']
+    model = EVAViT(
+        arch_of('eva02-base', config, span=config['pt_hw_seq_len']),
+        config['img_size'],
+        config['patch_size'],
+        out_type='featmap',
+        out_indices=config['out_indices'],
+    )
+    torch.save(golden['file'] if 'file' in golden else {'module': golden['state_dict']}, tmp_path / 'mim.pt')
+    report = load_pretrained(model, tmp_path / 'mim.pt')
+    assert report.resized.keys() == {'pos_embed'} and not report.missing and not report.unexpected
+    expected = golden['inputs']['state_dict_before'] | outputs['state_dict_after']
+    for name, weight in model.state_dict().items():
+        torch.testing.assert_close(weight, expected[name], rtol=0, atol=1e-6, msg=name)
+
+
 @pytest.mark.parametrize('size', [56, 84, (56, 98)])
 def test_a_checkpoint_gives_the_released_numbers_at_another_size(reference, tmp_path, size):
     """mmpretrain's port turns by other angles at any size but that of the file; converted tables hide it there."""
@@ -297,3 +315,28 @@ def test_names_and_shapes_are_the_released_ones(reference, size):
         weights = EVAPretrainViT(arch=f'eva02-{size}').state_dict()
     found = {re.sub(r'blocks\.\d+', 'blocks.N', name): tuple(weight.shape) for name, weight in weights.items()}
     assert found == expected
+
+
+DEPTHS = [
+    ('cls', 'cls_tiny_0.9', '', EVAViT, 'eva02-tiny', 'avg_featmap'),
+    ('cls', 'cls_large_0.8', '', EVAViT, 'eva02-large', 'avg_featmap'),
+    ('det', 'b_coco_1024', 'backbone.net.', EVAViTDet, 'eva02-base', 'featmap'),
+    ('seg', 'large_512', 'backbone.', EVAViT, 'eva02-large', 'featmap'),
+    ('clip', 'EVA02-CLIP-L-14', 'visual.', EVAViT, 'eva02-clip-large', 'cls_token'),
+    ('clip', 'EVA02-CLIP-bigE-14-plus', 'visual.', EVAViT, 'eva02-clip-enormous', 'cls_token'),
+]
+
+
+@pytest.mark.parametrize(('task', 'case', 'prefix', 'kind', 'arch', 'out_type'), DEPTHS)
+def test_layer_depths_are_the_released_ones(reference, task, case, prefix, kind, arch, out_type):
+    released = reference(f'eva02/layer_decay_{task}_a.json')['cases'][case]
+    released = released.get('visual', released)
+    with torch.device('meta'):
+        backbone = kind(arch, out_type=out_type)
+    assert len(released['lr_scale_by_layer_id']) == backbone.get_layer_depth('norm.weight')[1]
+    for name, _ in backbone.named_parameters():
+        index = re.search(r'^blocks\.(\d+)', name)
+        depth = released['params'][prefix + re.sub(r'^blocks\.\d+', 'blocks.N', name)][0]
+        depth = int(index[1]) + 1 if depth == 'N+1' else depth
+        assert backbone.get_layer_depth(name)[0] == depth, name
+        assert backbone.get_layer_depth(f'{prefix}{name}', prefix)[0] == depth, name
