@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from eva_mm.checkpoint.assemble import assemble
 from eva_mm.checkpoint.file_grid import recorded_grid
 from eva_mm.checkpoint.fit import drop_spare_rows, fit_state_dict
 from eva_mm.checkpoint.key_tables import key_table
 from eva_mm.checkpoint.layouts import find_layout
 from eva_mm.checkpoint.rename import released_names, rename
-from eva_mm.checkpoint.report import Report
+from eva_mm.checkpoint.report import Report, fold_names
 from eva_mm.checkpoint.rules import KeyTable, Layout, Row, any_match
 from eva_mm.checkpoint.unwrap import unwrap
 from eva_mm.safe_io.weights import value_problem
@@ -42,6 +43,13 @@ def _compare(table: KeyTable, target: Mapping[str, Tensor], report: Report) -> N
             report.missing.append(name)
         else:
             report.fresh[name] = fresh.reason
+    blocks = {re.match(r'.*blocks\.\d+\.', name) for name in report.loaded} - {None}
+    halved = [name for name in report.missing if name.startswith(tuple({match[0] for match in blocks}))]
+    if halved:
+        raise ValueError(
+            f'The checkpoint has only some of the weights of blocks: it lacks {fold_names(halved)}. '
+            'Give a file of the same architecture.'
+        )
 
 
 def convert_state_dict(
@@ -52,6 +60,7 @@ def convert_state_dict(
     grid: tuple[int, ...] | None = None,
     only: str = '',
     file_grid: tuple[int, ...] | None = None,
+    resize: tuple[int, str] = (1, 'bicubic'),
 ) -> Conversion:
     """Convert the weights of any EVA checkpoint to those of the model that this task's configs build.
 
@@ -69,6 +78,8 @@ def convert_state_dict(
         only: Take only weights whose name in the model starts so, for instance ``'backbone.'``.
         file_grid: Patches of the file's positions. Needed where the file does not say it and it is not that of a
             released model: see :mod:`eva_mm.checkpoint.file_grid`.
+        resize: Rows of the position table that belong to no patch, and how the others are resized: a name of
+            :data:`eva_mm.layers.position_embedding.RESIZE_RULES`.
 
     Returns:
         The weights and the report. Resized weights are fp32, others keep their dtype.
@@ -84,7 +95,8 @@ def convert_state_dict(
     report = Report(task, layout.name)
     if of_the_model or (layout.name == OWN.name and table.own and any_match(table.own, weights)):
         layout, table = OWN, replace(table, rows=AS_IT_IS)
-    renamed = rename(weights, released_names(weights, layout), table.rows, report, target, only)
+    weights, released = assemble(weights, released_names(weights, layout))
+    renamed = rename(weights, released, table.rows, report, target, only)
     if problem := value_problem(renamed, target):
         raise ValueError(f'The checkpoint cannot be used: {problem}.')
     if target is not None:
@@ -92,7 +104,7 @@ def convert_state_dict(
         if mark and any_match(mark, weights):
             renamed = drop_spare_rows(renamed, target, spare, report)
         file_grid = file_grid or recorded_grid(state_dict)
-        renamed = fit_state_dict(renamed, target, table.per_class, grid, report, file_grid)
+        renamed = fit_state_dict(renamed, target, table.per_class, grid, report, file_grid, resize)
     report.loaded = list(renamed)
     if target is not None:
         _compare(table, target, report)

@@ -22,12 +22,16 @@ class Geometry:
         clip_model: The model that the weights are for takes clips.
         file_grid: (H, W) or (T, H, W) of the file's positions; ``None`` if it is not known.
         grid: The same of the model's positions.
+        rows: Positions in front that belong to no patch.
+        rule: How the others are resized.
     """
 
     clip_file: bool
     clip_model: bool
     file_grid: Grid | None
     grid: Grid | None
+    rows: int
+    rule: str
 
     def grids(self, tokens: int, new_tokens: int) -> tuple[Grid, Grid, str]:
         """Grid of a table of the file, of the model, and the remark of :func:`find_grid`."""
@@ -42,14 +46,15 @@ class Geometry:
 
     def describe(self, table: Tensor, like: Tensor) -> str:
         """How the grid of a position table changes: ``4x4 -> 2x8``, with the remark."""
-        old, new, remark = self.grids(table.shape[1] - 1, like.shape[1] - 1)
+        old, new, remark = self.grids(table.shape[1] - self.rows, like.shape[1] - self.rows)
         change = ' -> '.join('x'.join(map(str, grid)) for grid in (old, new))
         return f'{change} ({remark})' if remark else change
 
 
 def _fit_positions(weight: Tensor, like: Tensor, geometry: Geometry) -> Tensor:
-    grid, new_grid, _ = geometry.grids(weight.shape[1] - 1, like.shape[1] - 1)
-    return resample.resize_positions(weight, grid, new_grid)
+    rows = geometry.rows
+    grid, new_grid, _ = geometry.grids(weight.shape[1] - rows, like.shape[1] - rows)
+    return resample.resize_positions(weight, grid, new_grid, rows, geometry.rule)
 
 
 def _fit_patch_kernel(weight: Tensor, like: Tensor, geometry: Geometry) -> Tensor:
@@ -146,6 +151,7 @@ def fit_state_dict(
     grid: Grid | None,
     report: Report,
     file_grid: Grid | None = None,
+    resize: tuple[int, str] = (1, 'bicubic'),
 ) -> dict[str, Tensor]:
     """Resize what has another shape or another grid in ``target``; drop classifiers of other classes.
 
@@ -156,6 +162,7 @@ def fit_state_dict(
         grid: As in :class:`Geometry`; without it, tables of the same shape are taken to be of the same grid.
         report: Gets ``resized``, ``grids`` and ``dropped``.
         file_grid: As in :class:`Geometry`.
+        resize: ``rows`` and ``rule`` of :class:`Geometry`.
 
     Returns:
         The weights, all of them with the shape that ``target`` has.
@@ -163,7 +170,7 @@ def fit_state_dict(
     Raises:
         ValueError: A weight has another shape that no resizing explains, or the grid of the file is not known.
     """
-    geometry = Geometry(_is_clip(weights), _is_clip(target), file_grid, grid)
+    geometry = Geometry(_is_clip(weights), _is_clip(target), file_grid, grid, *resize)
     mismatched, fitted = {}, {}
     for name, weight in weights.items():
         like = target.get(name)

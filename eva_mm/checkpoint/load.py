@@ -6,6 +6,7 @@ from typing import Any
 from torch import nn
 
 from eva_mm.checkpoint.convert import Conversion, convert_state_dict
+from eva_mm.checkpoint.family import describe_family
 from eva_mm.checkpoint.file import Checkpoint, Source
 from eva_mm.checkpoint.key_tables import key_table
 from eva_mm.checkpoint.report import Report, fold_names
@@ -48,14 +49,21 @@ def _load(
 ) -> Report:
     target = {prefix + name: tensor for name, tensor in module.state_dict().items()}
     checkpoint = Checkpoint.open(source)
+    trunk = module if prefix else getattr(module, key_table(task).trunk.removesuffix('.'), None)
     try:
         conversion: Conversion = convert_state_dict(
-            checkpoint.content, task, target=target, grid=grid, only=prefix, file_grid=file_grid
+            checkpoint.content,
+            task,
+            target=target,
+            grid=grid,
+            only=prefix,
+            file_grid=file_grid,
+            resize=getattr(trunk, 'position_rule', (1, 'bicubic')),
         )
+        if strict:
+            _complain(conversion.report, checkpoint, type(module).__name__)
     except ValueError as error:
-        raise ValueError(f'{checkpoint}: {error}') from error
-    if strict:
-        _complain(conversion.report, checkpoint, type(module).__name__)
+        raise ValueError(f'{checkpoint}: {error} {describe_family(checkpoint.content, trunk)}'.rstrip()) from error
     weights = {name.removeprefix(prefix): tensor for name, tensor in conversion.state_dict.items()}
     if mapped:
         kept = module.state_dict()

@@ -29,6 +29,13 @@ def test_positions_equal_the_released_loaders(reference, case, grid, new_grid):
     exact(resample.resize_positions(data['old'], grid, new_grid), data['new'])
 
 
+def test_the_released_script_of_eva02_clip(reference):
+    data = reference('eva02/interp_14to16_a.pt')
+    old, new = data['state_dict'], data['outputs']
+    exact(resample.resize_positions(old['pos_embed'], (16, 16), (14, 14)), new['pos_embed'])
+    exact(resample.resize_patch_kernel(old['patch_embed.proj.weight'], (16, 16)), new['patch_embed.proj.weight'])
+
+
 def test_relative_table_equals_the_released_loader(reference):
     data = reference('resample.pt')['relative_table_4_to_6']
     exact(resample.resize_relative_position_table(data['old'], (4, 4), (6, 6)), data['new'])

@@ -94,9 +94,17 @@ def test_geometric_resize_keeps_the_nearest_offsets():
 
 
 def test_gradient_reaches_both_tables():
-    relative = random_tables(8, (6, 6), resize_mode='geometric')
+    relative = random_tables(8, (6, 6))
     Attention(16, 2, relative_position=relative)(torch.randn(1, 20, 16), (4, 5)).sum().backward()
     assert all(table.grad.abs().sum() > 0 for table in relative.parameters())
+
+
+def test_geometric_resize_cuts_the_gradient_as_released():
+    """The released evaluation resizes outside of autograd; tables of the grid's own length are trained."""
+    relative = random_tables(8, (4, 6), resize_mode='geometric')
+    Attention(16, 2, relative_position=relative)(torch.randn(1, 20, 16), (4, 5)).sum().backward()
+    assert relative.h.grad.abs().sum() > 0
+    assert relative.w.grad is None
 
 
 def test_unknown_mode():
@@ -114,4 +122,4 @@ def test_training_a_geometrically_resized_table_is_not_silent(mode, size, warns,
         relative_offsets(table, size, mode)
     assert len(recwarn) == 0
     relative_offsets(table, size, mode)
-    assert len(recwarn) == warns and all('meant for evaluation' in str(each.message) for each in recwarn)
+    assert len(recwarn) == warns and all('is for evaluation' in str(each.message) for each in recwarn)

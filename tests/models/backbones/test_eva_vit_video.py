@@ -164,5 +164,5 @@ def test_several_read_outs_are_a_tuple():
 
 
 def test_frames_that_make_no_tubelets_are_refused():
-    with pytest.raises(ValueError, match=r'img_size=\(5, 28, 28\) is no multiple of patch_size=\(2, 14, 14\)'):
+    with pytest.raises(ValueError, match=r'img_size=\(5, 28, 28\) must be divisible by patch_size=\(2, 14, 14\)'):
         toy(num_frames=5, tubelet_size=2)

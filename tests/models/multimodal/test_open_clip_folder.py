@@ -117,7 +117,7 @@ def test_full_bias_and_odd_mlp(build_clip, tmp_path):
     assert json.loads((tmp_path / 'open_clip_config.json').read_text())['model_cfg']['embed_dim'] == 24
 
 
-@pytest.mark.parametrize('layout, message', [('timm', "layout='timm' is for EVA-g"), ('onnx', 'choose from auto')])
+@pytest.mark.parametrize('layout, message', [('timm', "layout='timm' is for giant"), ('onnx', 'choose from auto')])
 def test_layouts_that_do_not_fit(build_clip, tmp_path, layout, message):
     with pytest.raises(ValueError, match=message):
         save_open_clip_folder(build_clip(), tmp_path, layout)

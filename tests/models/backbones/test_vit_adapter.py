@@ -2,7 +2,7 @@ import pytest
 import torch
 from mmcv.ops import MultiScaleDeformableAttention
 
-from eva_mm.layers.vit_adapter import ConvFFN, Extractor, Injector, SpatialPrior, TokenMaps, to_tokens
+from eva_mm.models.backbones.vit_adapter import ConvFFN, Extractor, Injector, SpatialPrior, TokenMaps, to_tokens
 from tests.helpers.parity import assert_near
 
 GRIDS = [(6, 4), (3, 2), (2, 1)]
