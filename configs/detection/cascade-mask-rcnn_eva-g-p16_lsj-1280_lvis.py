@@ -1,4 +1,4 @@
-"""EVA-g on LVIS v1, from the Objects365 detector: federated loss, repeat-factor sampling, maskness.
+"""EVA-g on LVIS v1, from the Objects365 detector: federated loss, repeat-factor sampling.
 
     python tools/dist_train.sh configs/detection/cascade-mask-rcnn_eva-g-p16_lsj-1280_lvis.py 8
 
@@ -15,7 +15,7 @@ model = dict(
     roi_head=dict(
         bbox_head=[dict(head, num_classes=1203, loss_cls=federated) for head in _base_.model.roi_head.bbox_head],
         mask_head=dict(num_classes=1203)),
-    test_cfg=dict(rcnn=dict(score_thr=0.02, max_per_img=300, maskness_thr=0.5)))
+    test_cfg=dict(rcnn=dict(score_thr=0.02, max_per_img=300)))
 
 lvis = dict(type='eva_mm.LVISFormatDataset', data_root='data/lvis_v1/', data_prefix=dict(img=''))
 train_dataloader = dict(

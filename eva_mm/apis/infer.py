@@ -10,6 +10,8 @@ from eva_mm.apis.errors import UserError
 from eva_mm.apis.inference import Inferencer, Input, ResultWriter, build_inferencer, check_inputs, find_inputs
 from eva_mm.apis.model import CHECKPOINT_SUFFIXES
 from eva_mm.apis.options import InferOptions
+from eva_mm.safe_io.printed import printable
+from eva_mm.safe_io.weights import force_weights_only
 
 # option of the command line -> option of an inferencer
 _OPTIONS = ('topk', 'score_thr', 'text_labels', 'templates', 'zoom')
@@ -33,6 +35,7 @@ def prepare_inference(options: InferOptions) -> tuple[Inferencer, list[Input], R
         FileNotFoundError: There is no such checkpoint.
         ValueError: The checkpoint is damaged or of another model.
     """
+    force_weights_only()
     checkpoint, arguments = _split(options)
     check_inputs(arguments)
     if options.batch_size < 1:
@@ -67,5 +70,5 @@ def run_inference(options: InferOptions, inferencer: Inferencer, inputs: list[In
     unread = sum(result.error is not None for result in writer.results)
     print(f'{len(inputs) - unread} of {len(inputs)} inputs: {writer.folder}')
     for sentence in writer.errors:
-        print(f'unreadable: {sentence}', file=sys.stderr)
+        print(f'unreadable: {printable(sentence)}', file=sys.stderr)
     return 1 if unread else 0

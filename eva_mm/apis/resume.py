@@ -56,20 +56,21 @@ def _check_given(path: Path, is_strategy: bool) -> None:
         raise UserError(f'--resume names {str(path)!r}, {what}: {_ADVICE}.')
 
 
-def _in_one_sentence(runner: Runner, load_or_resume: Callable[[], Any]) -> Callable[[], Any]:
+def _in_one_sentence(runner: Runner, load_or_resume: Callable[[], Any]) -> Callable[[], None]:
     """mmengine's own resumption, which skips weights that do not fit and fails later, if at all."""
 
-    def resume() -> Any:
+    def resume() -> None:
         path = runner._load_from
         try:
             if Path(path).is_file():
                 _check_weights(runner, path)
-            return load_or_resume()
+            load_or_resume()
+            getattr(runner.train_loop, 'check_resumed', lambda: None)()
         except UserError:
             raise
         # whatever a file of another run makes mmengine, the optimizer or a hook raise
         except Exception as error:
-            reason = str(error).strip().split('\n')[0][:200].rstrip('.:') or type(error).__name__
+            reason = str(error).strip().split('\n')[0][:300].rstrip('.:') or type(error).__name__
             raise UserError(f'{path} cannot be resumed ({type(error).__name__}: {reason}): {_ADVICE}.') from error
 
     return resume
@@ -80,13 +81,12 @@ def _check_weights(runner: Runner, path: str) -> None:
     saved, own = read_safely(Path(path))['state_dict'], model.state_dict()
     if not isinstance(saved, dict):
         raise UserError(f'{path} holds a {type(saved).__name__} for weights: {_ADVICE}.')
-    absent, others = sorted(own.keys() - saved.keys()), sorted(saved.keys() - own.keys())
-    unequal = [name for name in own.keys() & saved.keys() if _shape(saved[name]) != _shape(own[name])]
-    if absent or others or unequal:
-        name = (absent or sorted(unequal) or others)[0]
+    absent = sorted(own.keys() - saved.keys())
+    unequal = sorted(name for name in own.keys() & saved.keys() if _shape(saved[name]) != _shape(own[name]))
+    if absent or unequal:  # what it has beyond the model is for a hook, or named by mmengine
         raise UserError(
-            f'{path} is of another model: {len(absent)} weights are missing, {len(others)} are others, {len(unequal)} '
-            f'have another shape, for instance {name}: {_ADVICE}.'
+            f'{path} is of another model: it lacks {len(absent)} of {len(own)} weights and has {len(unequal)} of '
+            f'another shape, for instance {(absent or unequal)[0]}: {_ADVICE}.'
         )
 
 

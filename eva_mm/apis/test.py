@@ -7,12 +7,14 @@ from mmengine.config import Config, ConfigDict
 from mmengine.hooks import PrepareTTAHook
 from mmengine.runner import Runner
 
+from eva_mm.apis.carried_config import forget_sources
 from eva_mm.apis.config import check_data_folders, load_config
 from eva_mm.apis.errors import UserError
 from eva_mm.apis.options import TestOptions
-from eva_mm.apis.publish import forget_pretrained
 from eva_mm.apis.runner import build_runner
 from eva_mm.apis.weights import load_weights, refuse_random_parts
+from eva_mm.safe_io.weights import force_weights_only
+from eva_mm.whole_file import whole_file
 
 
 def _use_tta(cfg: Config) -> None:
@@ -59,6 +61,7 @@ def prepare_test(options: TestOptions) -> Runner:
         FileNotFoundError: There is no such checkpoint.
         ValueError: The checkpoint is none, an unsafe one, or one of another model.
     """
+    force_weights_only()
     cfg = load_config(
         options.config, cfg_options=options.cfg_options, work_dir=options.work_dir, data_root=options.data_root
     )
@@ -78,7 +81,7 @@ def prepare_test(options: TestOptions) -> Runner:
         return build_runner(cfg)
     cfg.strategy = cfg.load_from = None
     # what a checkpoint of the whole model overwrites anyway need not exist
-    forget_pretrained(cfg.model)
+    forget_sources(cfg.model)
     runner = build_runner(cfg)
     if options.tta:
         runner.register_hook(PrepareTTAHook(cfg.tta_model))
@@ -88,7 +91,8 @@ def prepare_test(options: TestOptions) -> Runner:
 
 
 def write_metrics(metrics: dict, file: str) -> None:
-    """Write metrics as json, making the folder if need be."""
+    """Write metrics as json, whole or not at all, making the folder if need be."""
     path = Path(file)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(metrics, indent=2, default=float))
+    with whole_file(path) as part:
+        part.write_text(json.dumps(metrics, indent=2, default=float))

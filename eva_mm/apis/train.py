@@ -13,9 +13,10 @@ from eva_mm.apis.resume import choose_checkpoint
 from eva_mm.apis.runner import build_runner
 from eva_mm.apis.weights import LoadWeightsHook
 from eva_mm.apis.work_dir import claim_work_dir
-from eva_mm.checkpoint import read_checkpoint
+from eva_mm.checkpoint import Checkpoint
 from eva_mm.engine.hooks.run_summary_hook import RunSummaryHook
 from eva_mm.engine.long_run.defaults import add_long_run
+from eva_mm.safe_io.weights import force_weights_only
 
 
 def _use_amp(cfg: Config) -> None:
@@ -75,6 +76,7 @@ def prepare_training(options: TrainOptions) -> Runner:
     Raises:
         UserError: Any of the options does not fit the config or names a missing file.
     """
+    force_weights_only()
     cfg = load_config(
         options.config, cfg_options=options.cfg_options, work_dir=options.work_dir, data_root=options.data_root
     )
@@ -94,8 +96,7 @@ def prepare_training(options: TrainOptions) -> Runner:
     check_data_folders(cfg, ('train_dataloader', 'val_dataloader'))
     start = None
     if cfg.get('load_from') and not cfg.get('resume') and cfg.get('strategy') is None:
-        start, cfg.load_from = cfg.load_from, None
-        read_checkpoint(start)
+        start, cfg.load_from = Checkpoint.open(cfg.load_from), None
     claim_work_dir(cfg)
     protection = add_long_run(cfg)
     runner = build_runner(cfg)

@@ -21,11 +21,15 @@ def run(args: argparse.Namespace) -> None:
     """Run it."""
     # after the arguments are known: the libraries take seconds to import
     from eva_mm.apis import user_errors
+    from eva_mm.checkpoint import read_checkpoint
     from eva_mm.checkpoint.average import average_checkpoints
+    from eva_mm.checkpoint.file_grid import recorded_grid
     from eva_mm.checkpoint.save import check_destination, write_weights
 
     with user_errors():
         check_destination(args.out)
         averaged = average_checkpoints(args.checkpoints)
-        path = write_weights(averaged, args.out, wrapper='state_dict')
+        grid = recorded_grid(read_checkpoint(args.checkpoints[0]))
+        path = write_weights(averaged, args.out, wrapper='state_dict', grid=grid)
         print(f'wrote {path}: the mean of {len(args.checkpoints)} checkpoints, {len(averaged)} tensors')
+

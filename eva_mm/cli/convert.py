@@ -52,6 +52,7 @@ def run(args: argparse.Namespace) -> None:
     # after the arguments are known: the libraries take seconds to import
     from eva_mm.apis import UserError, user_errors
     from eva_mm.checkpoint import convert_state_dict, export_state_dict, read_checkpoint
+    from eva_mm.checkpoint.file_grid import recorded_grid
     from eva_mm.checkpoint.fit import fit_to_size
     from eva_mm.checkpoint.save import check_destination, write_weights
 
@@ -68,8 +69,12 @@ def run(args: argparse.Namespace) -> None:
             weights, report = export_state_dict(checkpoint, args.to, args.source)
         if report.unexpected:
             raise UserError(f'{args.src} holds weights that nothing is known about: {", ".join(report.unexpected)}.')
+        grid = recorded_grid(checkpoint)
         if args.patch_size or args.img_size:
-            weights = fit_to_size(weights, report, args.patch_size, args.img_size)
+            weights = fit_to_size(weights, report, args.patch_size, args.img_size, grid)
+            # square now, which needs no record
+            grid = None if args.img_size else grid
         print(report)
         dst = open_clip_folder(args.dst) if as_folder else args.dst
-        print('wrote', write_weights(weights, dst, WRAPPERS[args.to]))
+        print('wrote', write_weights(weights, dst, WRAPPERS[args.to], grid=grid))
+

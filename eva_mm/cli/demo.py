@@ -15,6 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '(default: all whose released file is in ./checkpoints)',
     )
     parser.add_argument('--device', default='cpu', help='cpu or cuda')
+    parser.add_argument(
+        '--keep-uploads', type=float, default=1800, metavar='SECONDS', help='until an unused upload is removed (1800)'
+    )
     parser.add_argument('--port', type=int, help='default: the first free one from 7860')
 
 
@@ -23,7 +26,7 @@ def run(args: argparse.Namespace) -> None:
     from eva_mm.apis.errors import user_errors
 
     with user_errors():
-        from eva_mm.apis.demo_app import Demo, build_page, launch, parse_models
+        from eva_mm.apis.demo_app import parse_models, serve
 
-        page = build_page(Demo(parse_models(args.model), args.device))
-    launch(page, args.port)
+        models = parse_models(args.model)
+    serve(models, args.device, args.port, args.keep_uploads)

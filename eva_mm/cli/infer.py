@@ -20,7 +20,8 @@ Its file is looked up in --weights-dir and never downloaded.
 
 Addresses are fetched with http or https alone, up to 512 MiB each, and given up after 30 seconds without an answer.
 
-Exit code: 0 all inputs were read, 1 some were not (they are listed at the end), 2 the call is invalid.
+Exit code: 0 all inputs were read, 1 some were not (they are listed at the end), 2 the call is invalid, 74 the disk is
+full.
 """
 
 
@@ -56,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Infer, and exit with the code that the epilog tells."""
-    from eva_mm.apis.errors import UserError, user_errors
+    from eva_mm.apis.errors import run_errors, user_errors
     from eva_mm.apis.infer import prepare_inference, run_inference
     from eva_mm.apis.options import InferOptions, parse_cfg_options
 
@@ -65,5 +66,5 @@ def run(args: argparse.Namespace) -> None:
         del values['no_pictures']
         options = InferOptions(**values)
         prepared = prepare_inference(options)
-    with user_errors(UserError):
+    with run_errors():
         sys.exit(run_inference(options, *prepared))

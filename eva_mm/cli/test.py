@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> None:
 
     begin_rank()
     take_local_rank(args)
-    from eva_mm.apis.errors import user_errors
+    from eva_mm.apis.errors import run_errors, user_errors
     from eva_mm.apis.options import TestOptions, parse_cfg_options
     from eva_mm.apis.test import prepare_test, write_metrics
 
@@ -41,6 +41,7 @@ def run(args: argparse.Namespace) -> None:
             tta=args.tta,
         )
         runner = prepare_test(options)
-    metrics = runner.test()
-    if args.out:
-        write_metrics(metrics, args.out)
+    with run_errors():
+        metrics = runner.test()
+        if args.out:
+            write_metrics(metrics, args.out)

@@ -15,7 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--resume',
         nargs='?',
         const='auto',
-        help='resume from the newest checkpoint of the work directory, or from the one given',
+        help='resume from the newest checkpoint of the work directory, or from the one given; without it a work directory '
+        'that holds checkpoints is refused',
     )
     parser.add_argument('--load-from', help='start from the weights of this checkpoint')
     parser.add_argument('--amp', action='store_true', help='mixed precision')
@@ -57,5 +58,5 @@ def run(args: argparse.Namespace) -> None:
         )
         runner = prepare_training(options)
         check_starting_weights(runner.cfg)
-    with run_errors():
+    with run_errors('resume with --resume from the last checkpoint, which is kept'):
         runner.train()

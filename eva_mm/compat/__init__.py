@@ -13,6 +13,12 @@ deformable attention on the CPU     memory grows with the sampled values   ``mmc
 ``pkg_resources``                   removed from setuptools 82             ``stand_ins/pkg_resources.py``
 ``distutils``                       removed from Python 3.12               ``stand_ins/distutils``
 checkpoints of an mmengine runner   refused by torch 2.6's safe loading    ``mmengine.py``
+checkpoints by mmengine's loaders   addresses are unpickled, code resumed  ``mmengine.py``
+data files by mmengine's handlers   pipes block; pickles and YAML run      ``mmengine_files.py``
+data files that hosts unpickle      run what they name                     ``host_pickles.py``
+images by ``mmcv.imfrombytes``      any size, any format                   ``mmcv.py``
+annotations by pycocotools, lvis    absurd numbers end the process         ``pycocotools.py``
+files that mmengine writes          left empty by a full disk              ``mmengine_files.py``
 ``_base_ = 'eva_mm::...'``          mmengine knows its own packages only   ``mmengine.py``
 ``mmpretrain.models``               recent transformers break its import   ``mmpretrain.py``
 ``mmaction.models``                 recent transformers break its import   ``mmaction.py``
@@ -23,7 +29,7 @@ evaluation by ``lvis``              uses ``np.float``                      ``lvi
 import sys
 from pathlib import Path
 
-from . import lvis, mmaction, mmcv, mmengine, mmpretrain
+from . import host_pickles, lvis, mmaction, mmcv, mmengine, mmengine_files, mmpretrain, pycocotools
 from .import_hooks import AfterImport, StandIns
 
 __all__ = ['install']
@@ -43,10 +49,20 @@ _after_import = AfterImport(
     {
         'mmcv.ops.multi_scale_deform_attn': mmcv.bound_attention_memory,
         'mmengine.config.utils': mmengine.name_eva_mm,
-        'mmengine.runner.checkpoint': mmengine.allow_checkpoints,
+        'mmcv.image.io': mmcv.bound_images,
+        'mmengine.runner.checkpoint': mmengine.load_safely,
+        'mmengine.fileio.backends.local_backend': mmengine_files.guard_local_files,
+        'mmengine.fileio.handlers.pickle_handler': mmengine_files.read_plain_pickles,
+        'mmengine.fileio.handlers.yaml_handler': mmengine_files.read_plain_yaml,
+        'mmdet.datasets.openimages': host_pickles.read_numeric_arrays,
+        'mmpretrain.datasets.cifar': host_pickles.read_plain_pickles,
+        'mmseg.utils.io': host_pickles.read_plain_pickles,
         'mmpretrain.utils.dependency': mmpretrain.leave_out_multimodal,
         'mmaction.utils.dependency': mmaction.leave_out_multimodal,
         'lvis.eval': lvis.restore_float,
+        'lvis.lvis': pycocotools.check_lvis_files,
+        'pycocotools.coco': pycocotools.check_files,
+        'pycocotools.mask': pycocotools.check_masks,
     }
 )
 

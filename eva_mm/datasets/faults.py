@@ -1,7 +1,6 @@
 """What can be wrong with a sample of any task, what is done about it, and who counts it."""
 
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,8 @@ import numpy as np
 import torch
 from mmengine.dist import get_rank
 from torch.utils.data import get_worker_info
+
+from eva_mm.safe_io.printed import printable
 
 # samples that cannot be used: images, label maps and pairs, and what videos have beyond them
 BROKEN_IMAGES = ('missing', 'changed', 'empty', 'too large', 'too many pixels', 'truncated', 'no image', 'undecodable')
@@ -194,5 +195,5 @@ def read_or_replace(
 
 
 def shown(path: str) -> str:
-    """A name that may hold bytes that are no UTF-8, for people."""
-    return os.fsencode(path).decode(errors='replace')
+    """A name that may hold control characters or bytes that are not UTF-8, for people."""
+    return printable(path)

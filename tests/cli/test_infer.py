@@ -83,7 +83,7 @@ def test_features_of_a_classifier(infer, world, tmp_path):
         (['depth', '{photos}'], "'depth' is neither a config file nor the name of a model"),
         ([CONFIG, '{root}/run.pth', 'gone.jpg'], "There is no 'gone.jpg'"),
         ([CONFIG, '{root}/run.pth'], 'nothing to look at'),
-        ([CONFIG, '{root}/gone.pth', '{photos}'], 'There is no checkpoint'),
+        ([CONFIG, '{root}/gone.pth', '{photos}'], 'Checkpoint not found'),
         ([CONFIG, '{photos}'], 'No weights were released'),
         ([CONFIG, '{root}/run.pth', '{photos}', '--score-thr', '0.1'], "no option 'score_thr'"),
         ([CONFIG, '{root}/run.pth', '{photos}', '--device', 'toaster'], "'toaster' cannot be used"),

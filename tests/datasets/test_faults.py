@@ -78,4 +78,4 @@ def test_policies():
 
 
 def test_names_with_bytes_that_are_no_text():
-    assert shown(b'caf\xe9.jpg'.decode(errors='surrogateescape')) == 'caf\ufffd.jpg'
+    assert shown(b'caf\xe9.jpg'.decode(errors='surrogateescape')) == 'caf\\xe9.jpg'

@@ -32,13 +32,6 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--videos', type=Path, help='leave out clips that have no file below this folder')
     parser.add_argument(
-        '--class-sets',
-        nargs='+',
-        choices=('k400', 'k600', 'k700'),
-        default=('k400', 'k700'),
-        help='sets whose classes count (default: k400 k700)',
-    )
-    parser.add_argument(
         '--as-released',
         action='store_true',
         help="leave validation videos in Kinetics-400's own training list, as the release did",
@@ -71,7 +64,7 @@ def main() -> None:
             for name in SETS
             for split in SPLITS
         }
-        kinetics = Kinetics(clips, args.class_sets)
+        kinetics = Kinetics(clips)
         args.out.mkdir(parents=True, exist_ok=True)
         for split in SPLITS:
             write_list(kinetics, kinetics.merged_list(split), f'k722 {split}', args)

@@ -1,6 +1,5 @@
 """Endless, shuffled, resumable streams of image-text pairs, split over ranks and workers."""
 
-import io
 import random
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,12 +10,12 @@ from zlib import crc32
 import numpy as np
 from mmengine.dataset import Compose
 from mmengine.dist import get_dist_info
-from PIL import Image
 from torch.utils.data import IterableDataset, get_worker_info
 
 from eva_mm.datasets.faults import Fault, FaultLog, make_policy
 from eva_mm.datasets.image_text.places import Place, Reader, deal_out
 from eva_mm.datasets.pillow_bgr import to_pixels
+from eva_mm.safe_io.images import opened_image
 
 # broken pairs that a journal tells apart, by a check sum of their keys
 _REMEMBERED = 2**20
@@ -24,7 +23,7 @@ _REMEMBERED = 2**20
 
 def decode_image(content: bytes) -> np.ndarray:
     """An encoded image as BGR, uint8, (H, W, 3), as OpenMMLab's transforms expect."""
-    with Image.open(io.BytesIO(content)) as image:
+    with opened_image(content) as image:
         return to_pixels(image.convert('RGB'))
 
 

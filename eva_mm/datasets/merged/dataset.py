@@ -1,5 +1,6 @@
 """Images of many sources, of folders, tar shards and zip files, as one data set."""
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,16 +8,33 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dataset import Compose
+from mmengine.logging import print_log
 from torch.utils.data import Dataset
 
 from eva_mm.datasets.faults import FaultLog, make_policy, read_or_replace
-from eva_mm.datasets.merged.containers import find_containers
-from eva_mm.datasets.merged.decode import EXIF_MODES, Limits
+from eva_mm.datasets.merged.containers import Container, find_containers
+from eva_mm.datasets.merged.decode import EXIF_MODES
 from eva_mm.datasets.merged.index import MergedIndex
 from eva_mm.datasets.merged.load import Loader
 from eva_mm.datasets.merged.pack import index_in_memory
-from eva_mm.datasets.merged.scan import scan
+from eva_mm.datasets.merged.scan import Scan, scan
 from eva_mm.registry import DATASETS
+from eva_mm.safe_io.folders import Listing
+from eva_mm.safe_io.images import Limits
+from eva_mm.safe_io.printed import printable
+
+
+def _remark(scans: Sequence[tuple[Container, Scan]]) -> str:
+    """One line on what was not taken; empty if all was."""
+    skipped = Listing()
+    for container, found in scans:
+        place = printable(container.path)
+        skipped.skipped += found.skipped
+        for reason, name in found.examples.items():
+            skipped.examples.setdefault(reason, f'{place}/{name}')
+        if found.problem:
+            skipped.skip(f'damaged or unreadable archives or folders, {printable(found.problem)}', place)
+    return skipped.remark()
 
 
 @DATASETS.register_module()
@@ -40,7 +58,7 @@ class MergedImages(Dataset):
         policy: What is done with a kind of image of ``faults.KINDS``: ``'use'``, ``'replace'`` or ``'refuse'``. By
             default all of ``faults.BROKEN`` are replaced and all of ``faults.ODD`` used, as released.
         exif: ``'ignore'`` the orientation of the camera, as released, or ``'apply'`` it.
-        limits: Fields of ``decode.Limits``.
+        limits: Fields of ``eva_mm.safe_io.images.Limits``.
         seed: Of the choice of replacements.
         max_tries: Replacements that are tried in turn.
         lazy_init: Look for images or open the index when first used.
@@ -89,8 +107,10 @@ class MergedImages(Dataset):
             return
         if self.index_folder is None:
             containers = find_containers(self.data_root, self.sources)
-            scans = ((each, scan(self.data_root, each)) for each in containers)
+            scans = [(each, scan(self.data_root, each)) for each in containers]
             self.index = index_in_memory(list(self.sources), scans)
+            if remark := _remark(scans):
+                print_log(remark, logger='current', level=logging.WARNING)
         else:
             self.index = MergedIndex.open(self.index_folder)
             if self.index.sources != tuple(self.sources):

@@ -11,11 +11,12 @@ import numpy as np
 
 from eva_mm.datasets.faults import BROKEN, ODD, Fault, shown
 from eva_mm.datasets.merged.containers import FOLDER, Container, find_containers
-from eva_mm.datasets.merged.decode import Limits, decode
+from eva_mm.datasets.merged.decode import decode
 from eva_mm.datasets.merged.files import Files
 from eva_mm.datasets.merged.index import Place, name_of, read_place
 from eva_mm.datasets.merged.pack import index_in_memory
 from eva_mm.datasets.merged.scan import Scan, scan
+from eva_mm.safe_io.images import Limits
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from eva_mm.datasets.faults import Fault, FaultLog, shown
-from eva_mm.datasets.merged.decode import Limits, decode
+from eva_mm.datasets.merged.decode import decode
 from eva_mm.datasets.merged.files import Files
 from eva_mm.datasets.merged.index import MergedIndex, name_of, read_place
+from eva_mm.safe_io.images import Limits
 
 
 class Loader:

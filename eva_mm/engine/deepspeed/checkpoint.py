@@ -1,11 +1,14 @@
 """Checkpoint directories that DeepSpeed writes: checked before use, and read as one state dict."""
 
-import pickle
+from glob import has_magic
 from pathlib import Path
 
 import torch
 from mmengine.dist import barrier, is_main_process
 from torch import Tensor
+
+from eva_mm.safe_io.weights import UnsafeCheckpointError, value_problem, weights_only
+from eva_mm.safe_io.weights import read_weights as read_file
 
 EMA_FILE = 'ema.pth'
 EMA_PREFIX = 'module.'  # of the names in `ema_state_dict`, as mmengine's EMAHook has it
@@ -14,20 +17,28 @@ EMA_PREFIX = 'module.'  # of the names in `ema_state_dict`, as mmengine's EMAHoo
 def check_directory(directory: str | Path) -> None:
     """Make sure that a directory is a DeepSpeed checkpoint which can be unpickled safely.
 
-    DeepSpeed unpickles without restriction, so each file is first read by torch's restricted
-    unpickler, its tensors mapped and not loaded. The main process does it for all.
+    DeepSpeed unpickles without restriction, so each file is first read by torch's restricted unpickler, its tensors
+    mapped and not loaded, and compared with its checksums. The main process does it for all. Whoever lets DeepSpeed
+    read afterwards does so within :func:`~eva_mm.safe_io.weights.weights_only`.
 
     Raises:
         FileNotFoundError: the directory does not exist or holds no DeepSpeed checkpoint.
-        ValueError: a file is damaged, or it contains code.
+        ValueError: its name is a pattern, a file is damaged, or it contains code.
     """
+    directory = Path(directory)
+    if has_magic(str(directory.absolute())):
+        raise ValueError(
+            f'{directory} has *, ? or [ in its name or that of a folder above it, which DeepSpeed takes for a pattern '
+            'and would read other files; rename it.'
+        )
+    allow_states()
     if is_main_process():
-        _check_files(Path(directory))
+        _check_files(directory)
     barrier()
 
 
 def state_classes() -> list[type]:
-    """What DeepSpeed's files hold beside tensors."""
+    """The inert objects that DeepSpeed keeps in its files beside tensors."""
     from deepspeed.runtime.fp16.loss_scaler import DynamicLossScaler, LossScaler
     from deepspeed.runtime.zero.config import ZeroStageEnum
     from deepspeed.utils.tensor_fragment import fragment_address
@@ -35,21 +46,28 @@ def state_classes() -> list[type]:
     return [DynamicLossScaler, LossScaler, ZeroStageEnum, fragment_address]
 
 
+def allow_states() -> None:
+    """Let torch's restricted unpickler know :func:`state_classes`."""
+    torch.serialization.add_safe_globals(state_classes())
+
+
 def _check_files(directory: Path) -> None:
     if not list(directory.glob('*_model_states.pt')):
         raise FileNotFoundError(f'{directory} is no checkpoint of DeepSpeed, a directory with *_model_states.pt in it.')
-    with torch.serialization.safe_globals(state_classes()):
-        for file in sorted(directory.glob('*.pt')):
-            try:
-                torch.load(file, map_location='cpu', weights_only=True, mmap=True)
-            except pickle.UnpicklingError as error:
-                raise ValueError(
-                    f'{file} contains more than a checkpoint of DeepSpeed does and was not loaded, '
-                    'since loading it could run code.'
-                ) from error
-            # damaged bytes make torch's readers fail in whatever line comes first
-            except Exception as error:
-                raise ValueError(f'{file} is damaged or incomplete; use another checkpoint.') from error
+    for file in (*sorted(directory.glob('*.pt')), directory / EMA_FILE):
+        if file.name == EMA_FILE and not file.exists():
+            continue
+        try:
+            content = read_file(file)
+        except UnsafeCheckpointError as error:
+            raise ValueError(
+                f'{file} contains more than a checkpoint of DeepSpeed does and was not loaded, '
+                'since loading it could run code.'
+            ) from error
+        except ValueError as error:
+            raise ValueError(f'{file} is damaged or incomplete ({error}); use another checkpoint.') from error
+        if problem := value_problem(content.get('module') or content.get('state_dict') or {}):
+            raise ValueError(f'{file} cannot be used: {problem}; use another checkpoint.')
 
 
 def read_weights(directory: str | Path) -> dict[str, dict[str, Tensor]]:
@@ -67,10 +85,10 @@ def read_weights(directory: str | Path) -> dict[str, dict[str, Tensor]]:
     weights = {}
     whole_model = directory / 'mp_rank_00_model_states.pt'
     if whole_model.exists():  # not under ZeRO-3
-        states = torch.load(whole_model, map_location='cpu', weights_only=True, mmap=True)
-        weights.update(states['module'])
+        weights.update(read_file(whole_model)['module'])
     if list(directory.glob('*_optim_states.pt')):  # not without ZeRO
-        weights.update(get_fp32_state_dict_from_zero_checkpoint(str(directory.parent), tag=directory.name))
+        with weights_only():
+            weights.update(get_fp32_state_dict_from_zero_checkpoint(str(directory.parent), tag=directory.name))
     average = read_ema(directory)
     if average is None:
         return {'state_dict': weights}
@@ -95,4 +113,4 @@ def read_ema(directory: str | Path) -> dict[str, Tensor] | None:
     file = Path(directory) / EMA_FILE
     if not file.exists():
         return None
-    return torch.load(file, map_location='cpu', weights_only=True, mmap=True)['state_dict']
+    return read_file(file)['state_dict']

@@ -22,6 +22,7 @@ from eva_mm.engine.deepspeed.checkpoint import (
 )
 from eva_mm.engine.deepspeed.fp32_weights import deepspeed_engine
 from eva_mm.engine.deepspeed.zero_repartition import load_repartitioned, saved_processes
+from eva_mm.safe_io.weights import weights_only
 
 
 class DeepSpeedIO(DeepSpeedStrategy):
@@ -64,7 +65,10 @@ class DeepSpeedIO(DeepSpeedStrategy):
                 'directory; give the file as load_from to start from its weights.'
             )
         check_directory(filename)
-        checkpoint = self._resume_directory(filename, **kwargs)
+        with weights_only():
+            checkpoint = self._resume_directory(filename, **kwargs)
+        # text of a config that a resuming runner would run
+        checkpoint.get('meta', {}).pop('config', None)
         average = read_ema(filename)
         if average is not None:
             named = {EMA_PREFIX + name: value for name, value in average.items()}

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from eva_mm.safe_io.weights import read_weights
+
 PARTS = 'single_partition_of_fp32_groups'
 STATE = 'base_optimizer_state'
 
@@ -21,7 +23,7 @@ def saved_processes(directory: str | Path) -> int | None:
     whole_model = Path(directory) / 'mp_rank_00_model_states.pt'
     if not whole_model.exists():
         return None
-    return torch.load(whole_model, map_location='cpu', weights_only=True, mmap=True)['dp_world_size']
+    return read_weights(whole_model)['dp_world_size']
 
 
 def load_repartitioned(directory: str | Path, optimizer: Any, rank: int, processes: int) -> None:
@@ -65,10 +67,8 @@ def _read_shards(directory: Path) -> list[dict]:
         return int(file.name.split('pp_rank_')[1].split('_')[0])
 
     files = sorted(directory.glob('*zero_pp_rank_*_optim_states.pt'), key=rank_of)
-    # the directory was checked before, with the classes that DeepSpeed keeps in it
-    return [
-        torch.load(file, map_location='cpu', weights_only=False, mmap=True)['optimizer_state_dict'] for file in files
-    ]
+    # `check_directory` has allowed the classes that DeepSpeed keeps in them
+    return [read_weights(file)['optimizer_state_dict'] for file in files]
 
 
 def _join(parts: list[Tensor], shards: list[dict], group: int) -> dict[str, Tensor]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from mmengine.logging import print_log
 
 from eva_mm.engine.long_run.corruption import MANIFEST, find_corruption, iteration_of
+from eva_mm.whole_file import whole_file
 
 POINTER = 'last_checkpoint'  # mmengine's name of the file that names the newest checkpoint
 CHECKPOINT_NAME = re.compile(r'(?!best_|\.).*_\d+\.pth')
@@ -55,14 +56,9 @@ def write_whole(file: Path, text: str) -> None:
     Raises:
         OSError: The disk is full or fails; nothing is left behind.
     """
-    part = file.with_name(part_name(file.name))
-    try:
+    with whole_file(file) as part:
         part.write_text(text)
         flush(part)
-        part.replace(file)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
     flush(file.parent)
 
 

@@ -41,19 +41,28 @@ class _Resumable:
         self._batches = self.dataloader.batch_sampler
         self._global_batch = self._batches.batch_size * get_world_size()
 
-    def _begin(self) -> None:
+    def check_resumed(self) -> None:
+        """See that a checkpoint which was resumed is of such a run.
+
+        Raises:
+            ValueError: It has another global batch.
+        """
         if self._batches is None:
             return
-        hub = self.runner.message_hub
-        saved = hub.runtime_info.get(GLOBAL_BATCH, self._global_batch)
+        saved = self.runner.message_hub.runtime_info.get(GLOBAL_BATCH, self._global_batch)
         if self._iter and saved != self._global_batch:
             raise ValueError(
                 f'The checkpoint was saved with {saved} samples an iteration, this run has {self._global_batch}, which '
                 f'would change schedule and data position: set train_dataloader.batch_size to {saved} / number of '
                 'processes, or start from the weights with --load-from.'
             )
-        hub.update_info(GLOBAL_BATCH, self._global_batch)
-        self._batches.reseed(hub.runtime_info.get(CHANGES, 0))
+
+    def _begin(self) -> None:
+        self.check_resumed()
+        if self._batches is not None:
+            hub = self.runner.message_hub
+            hub.update_info(GLOBAL_BATCH, self._global_batch)
+            self._batches.reseed(hub.runtime_info.get(CHANGES, 0))
 
     def _run_again(self, run: Callable[[], Any]) -> Any:
         """Run, and after a lost stretch run from the last good checkpoint."""

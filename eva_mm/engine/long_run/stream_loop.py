@@ -30,16 +30,24 @@ class StreamTrainLoop(IterBasedTrainLoop):
         super().__init__(*args, **kwargs)
         self.dataloader_iterator = None  # the parent has started workers, at the beginning of the streams
 
+    def check_resumed(self) -> None:
+        """See that a checkpoint which was resumed is of such a run.
+
+        Raises:
+            ValueError: It is not.
+        """
+        if self._iter > 0 and self.runner.message_hub.runtime_info.get(PLACES) is None:
+            raise ValueError(
+                'The checkpoint does not say how far the data was read: it is not of a run with '
+                'eva_mm.StreamTrainLoop; start from its weights with load_from and without resume.'
+            )
+
     def run(self) -> torch.nn.Module:
         """Train."""
+        self.check_resumed()
         self._places: dict[int, list[int]] = {}
         if self._iter > 0:
             places = self.runner.message_hub.get_info(PLACES)
-            if places is None:
-                raise ValueError(
-                    'The checkpoint does not say how far the data was read: it is not of a run with '
-                    'eva_mm.StreamTrainLoop; start from its weights with load_from and without resume.'
-                )
             self._places = {place[0]: place for place in places}
             self.dataloader.dataset.resume(places)
             # the parent asks for the batches that are done

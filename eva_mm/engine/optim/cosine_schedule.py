@@ -1,6 +1,7 @@
 """The learning-rate schedule of EVA-01: linear warm-up, then cosine, set at every iteration."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from mmengine.optim import _ParamScheduler
@@ -11,6 +12,16 @@ from eva_mm.registry import PARAM_SCHEDULERS
 
 ANNEAL_TYPES = ('cos', 'linear')
 
+# share of the way to the base value in iteration i of a warm-up of W iterations
+RAMPS: dict[str, Callable[[int, int], float]] = {
+    # EVA's own scripts
+    'inclusive': lambda i, length: i / max(length - 1, 1),
+    # timm's, in the video recipes
+    'from_start': lambda i, length: i / length,
+    # open_clip's
+    'to_base': lambda i, length: (i + 1) / length,
+}
+
 
 @PARAM_SCHEDULERS.register_module()
 class EVACosineParamScheduler(_ParamScheduler):
@@ -19,7 +30,8 @@ class EVACosineParamScheduler(_ParamScheduler):
     With W warm-up iterations, T iterations in all and the base value b of a parameter group,
     iteration i (from 0) uses
 
-    - ``b * (s + (1 - s) * i / (W - 1))`` for i < W: the warm-up reaches b, and
+    - ``b * (s + (1 - s) * i / (W - 1))`` for i < W: the warm-up reaches b; other values of ``ramp``
+      have i / W or (i + 1) / W, and
     - ``b * (m + (1 - m) * (1 + cos(pi * (i - W) / (T - W))) / 2)`` afterwards: the cosine starts at
       b once more and its minimum ``m * b`` would be reached only at iteration T;
 
@@ -37,6 +49,9 @@ class EVACosineParamScheduler(_ParamScheduler):
             ``warmup_epochs`` instead; ``warmup_iters`` then takes precedence where both are given.
         eta_min_ratio: final value by base value; 1.0 keeps the base value after the warm-up.
         warmup_start_ratio: value of iteration 0 by base value.
+        ramp: ``'inclusive'``, ``'from_start'`` (timm) or ``'to_base'`` (open_clip): see :data:`RAMPS`.
+        delay: iterations by which all values lag; the first value is repeated. The released video code
+            sets the value of iteration i after its step, so that iteration i + 1 uses it: 1.
         anneal: ``'cos'``, or ``'linear'``, which does reach ``m * b`` at the last iteration.
         begin: first iteration.
         end: iteration after the last one; the runner fills in the length of the training.
@@ -45,7 +60,7 @@ class EVACosineParamScheduler(_ParamScheduler):
         verbose: log each value.
 
     Raises:
-        ValueError: if ``by_epoch`` is True, the warm-up does not fit or ``anneal`` is unknown.
+        ValueError: if ``by_epoch`` is True, the warm-up does not fit, or ``anneal`` or ``ramp`` is unknown.
     """
 
     def __init__(
@@ -56,6 +71,8 @@ class EVACosineParamScheduler(_ParamScheduler):
         eta_min_ratio: float = 0.0,
         warmup_start_ratio: float = 0.0,
         anneal: str = 'cos',
+        ramp: str = 'inclusive',
+        delay: int = 0,
         begin: int = 0,
         end: int = INF,
         last_step: int = -1,
@@ -70,6 +87,8 @@ class EVACosineParamScheduler(_ParamScheduler):
             )
         if anneal not in ANNEAL_TYPES:
             raise ValueError(f'{name} knows anneal={ANNEAL_TYPES}, but {anneal!r} was given.')
+        if ramp not in RAMPS:
+            raise ValueError(f'{name} knows ramp={tuple(RAMPS)}, but {ramp!r} was given.')
         if not 0 <= warmup_iters <= end - begin:
             raise ValueError(
                 f'{name} was given warmup_iters={warmup_iters}, which must lie between 0 and the '
@@ -79,6 +98,8 @@ class EVACosineParamScheduler(_ParamScheduler):
         self.eta_min_ratio = eta_min_ratio
         self.warmup_start_ratio = warmup_start_ratio
         self.anneal = anneal
+        self.ramp = ramp
+        self.delay = delay
         super().__init__(
             optimizer,
             param_name=param_name,
@@ -114,12 +135,12 @@ class EVACosineParamScheduler(_ParamScheduler):
         )
 
     def _get_value(self) -> list[float]:
-        factor = self._factor(self.last_step)
+        factor = self._factor(max(self.last_step - self.delay, 0))
         return [base * factor for base in self.base_values]
 
     def _factor(self, step: int) -> float:
         if step < self.warmup_iters:
-            progress = step / max(self.warmup_iters - 1, 1)
+            progress = RAMPS[self.ramp](step, self.warmup_iters)
             return self.warmup_start_ratio + (1 - self.warmup_start_ratio) * progress
         step -= self.warmup_iters
         num_steps = self.end - self.begin - self.warmup_iters

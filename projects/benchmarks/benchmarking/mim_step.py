@@ -86,7 +86,7 @@ def count_operations(args: argparse.Namespace, tokens: int) -> int:
     def forward(dims: int, hidden: int, depth: int) -> int:
         return 2 * depth * tokens * (4 * dims**2 + 2 * dims * hidden + 2 * tokens * dims)
 
-    student = forward(sizes['embed_dims'], sizes['feedforward_channels'], sizes['num_layers'])
+    student = forward(sizes.embed_dims, sizes.feedforward_channels, sizes.num_layers)
     return args.batch_size * (3 * student + forward(width, 4 * width, layers))
 
 

@@ -6,6 +6,8 @@ import torch
 
 pytest.importorskip('deepspeed')
 
+from hostile import flipped, tensor_place  # noqa: E402
+
 from eva_mm.engine.deepspeed.checkpoint import (  # noqa: E402
     check_directory,
     read_ema,
@@ -80,3 +82,46 @@ def test_average_is_a_checkpoint_of_its_own(directory):
     checkpoint = torch.load(directory / 'ema.pth', weights_only=True)
     assert checkpoint['meta'] == {'iter': 2}
     assert list(checkpoint['state_dict']) == ['weight']
+
+
+@pytest.mark.parametrize('name', ['iter_[12].pth', 'iter_*.pth', 'iter_?.pth'])
+def test_a_name_that_is_a_pattern_is_refused(name, tmp_path):
+    """DeepSpeed would read the directories that it matches."""
+    for each in (name, 'iter_1.pth'):
+        (tmp_path / each).mkdir()
+        torch.save({'module': {'w': torch.ones(1)}}, tmp_path / each / 'mp_rank_00_model_states.pt')
+    check_directory(tmp_path / 'iter_1.pth')
+    with pytest.raises(ValueError, match='which DeepSpeed takes for a pattern'):
+        check_directory(tmp_path / name)
+    (tmp_path / 'a[b').mkdir()
+    (tmp_path / 'iter_1.pth').rename(tmp_path / 'a[b' / 'iter_1.pth')
+    with pytest.raises(ValueError, match='or that of a folder above it'):
+        read_weights(tmp_path / 'a[b' / 'iter_1.pth')
+
+
+@pytest.mark.parametrize('name', ['mp_rank_00_model_states.pt', 'ema.pth'])
+def test_one_wrong_bit_is_found(name, directory):
+    save_ema(directory, {'module.weight': torch.linspace(0, 1, 500)}, {})
+    torch.save({'module': OrderedDict(weight=torch.linspace(0, 1, 500))}, directory / 'mp_rank_00_model_states.pt')
+    content = (directory / name).read_bytes()
+    place = tensor_place(content, torch.linspace(0, 1, 500))
+    (directory / name).write_bytes(flipped(content, place, 3))
+    with pytest.raises(ValueError, match=f'{name} is damaged or incomplete .*checksum'):
+        read_weights(directory)
+
+
+@pytest.mark.parametrize('name', ['mp_rank_00_model_states.pt', 'ema.pth'])
+def test_values_that_are_not_finite_are_named(name, directory):
+    save_ema(directory, {'module.weight': torch.ones(2)}, {})
+    bad = {'weight': torch.tensor([1.0, float('nan')])}
+    torch.save({'module': bad} if name.startswith('mp') else {'state_dict': bad}, directory / name)
+    with pytest.raises(ValueError, match=f'{name} cannot be used: 1 weights hold NaN or infinite values: weight'):
+        read_weights(directory)
+
+
+def test_code_in_the_average_does_not_run(directory, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({'state_dict': RunsCode()}, directory / 'ema.pth')
+    with pytest.raises(ValueError, match='ema.pth contains more than a checkpoint'):
+        check_directory(directory)
+    assert not (tmp_path / 'code-has-run').exists()

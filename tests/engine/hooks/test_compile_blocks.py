@@ -6,7 +6,7 @@ from torch import nn
 from torch._dynamo.utils import counters
 
 from eva_mm.engine.hooks.compile_blocks_hook import compile_blocks
-from eva_mm.layers import Attention, Block
+from eva_mm.layers import Attention, Block, Mlp
 from eva_mm.models.backbones import EVAMAEViT, EVAPretrainViT, EVAViTDet
 
 TINY = dict(embed_dims=16, num_layers=2, num_heads=2, feedforward_channels=24)
@@ -50,7 +50,7 @@ def test_stochastic_depth_is_not_compiled_in(with_cp):
 
 @pytest.mark.parametrize('with_cp', [False, True, 'selective'])
 def test_the_backward_pass_drops_what_the_forward_pass_dropped(with_cp):
-    block = Block(16, Attention(16, 2), 24, drop_path=0.5, with_cp=with_cp).train()
+    block = Block(16, Attention(16, 2), Mlp(16, 24), drop_path=0.5, with_cp=with_cp).train()
     block.compile(backend='aot_eager')
     x = torch.randn(200, 5, 16, requires_grad=True)
     out = block(x, (2, 2))

@@ -1,4 +1,5 @@
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,49 @@ def test_resumed_run_continues_exactly():
 def test_bad_options(options, message):
     with pytest.raises(ValueError, match=message):
         EVACosineParamScheduler(make_optimizer(1.0), 'lr', **options)
+
+
+def learning_rates(iterations, **options):
+    optimizer = make_optimizer(8e-6)
+    scheduler = EVACosineLR(optimizer, end=iterations, by_epoch=False, **options)
+    values = []
+    for _ in range(iterations):
+        values.append(optimizer.param_groups[0]['lr'])
+        optimizer.step()
+        scheduler.step()
+    return values
+
+
+@pytest.mark.parametrize(('iterations', 'warmup'), [(400, 50), (41, 7)])
+def test_video_schedule_is_timms_set_after_each_step(iterations, warmup):
+    """The loop of the released video code: the value that is set after iteration i is used by iteration i + 1."""
+    timm = pytest.importorskip('timm.scheduler')
+    optimizer = make_optimizer(8e-6)
+    scheduler = timm.CosineLRScheduler(
+        optimizer, t_initial=iterations - warmup, lr_min=8e-8, warmup_t=warmup, warmup_lr_init=0.0, cycle_limit=1,
+        t_in_epochs=False, warmup_prefix=True,
+    )  # fmt: skip
+    expected = []
+    for iteration in range(iterations):
+        expected.append(optimizer.param_groups[0]['lr'])
+        optimizer.step()
+        scheduler.step_update(iteration)
+    found = learning_rates(iterations, warmup_iters=warmup, ramp='from_start', delay=1, eta_min_ratio=1e-2)
+    assert found == pytest.approx(expected, rel=1e-12, abs=1e-20)
+    assert found[:3] == [0.0, 0.0, 8e-6 / warmup]
+
+
+@pytest.mark.parametrize(('iterations', 'warmup'), [(300, 20), (10, 1)])
+def test_clip_schedule_is_open_clips(iterations, warmup):
+    """The first value is a share of the rate, and the last one of the warm-up the whole rate."""
+    expected = [
+        8e-6 * (step + 1) / warmup if step < warmup
+        else 4e-6 * (1 + math.cos(math.pi * (step - warmup) / (iterations - warmup)))
+        for step in range(iterations)
+    ]  # fmt: skip
+    assert learning_rates(iterations, warmup_iters=warmup, ramp='to_base') == pytest.approx(expected, rel=1e-12)
+
+
+def test_unknown_ramps_are_refused():
+    with pytest.raises(ValueError, match="'steep' was given"):
+        EVACosineLR(make_optimizer(1.0), ramp='steep', end=3, by_epoch=False)
