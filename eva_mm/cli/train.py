@@ -15,8 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--resume',
         nargs='?',
         const='auto',
-        help='resume from the newest checkpoint of the work directory, or from the one given; without it a work directory '
-        'that holds checkpoints is refused',
+        help='resume from the newest checkpoint of the work directory, or from the one given; without it a work '
+        'directory that holds checkpoints is refused',
     )
     parser.add_argument('--load-from', help='start from the weights of this checkpoint')
     parser.add_argument('--amp', action='store_true', help='mixed precision')

@@ -33,7 +33,7 @@ def test_plain_values_and_numeric_arrays_are_read(protocol):
         Call(os.mkdir, 'made'), Call(eval, '__import__("os").mkdir("made")'), Call(getattr, [], 'append'),
         Call(np.load, 'x'), Call(np.fromfile, '/etc/passwd'), Call(bytearray, 10**12), Call(np.ndarray, (10**12,)),
     ],
-    ids=str,
+    ids=lambda call: call.call[0].__name__,
 )  # fmt: skip
 def test_nothing_else_is_called(call, protocol, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -63,6 +63,7 @@ def test_links_and_devices_are_left_out(tmp_path):
         (b'', 0, 'missing header'),
         (b'abc' * 1000, 0, 'damaged'),
     ],
+    ids=lambda value: 'content' if isinstance(value, bytes) else str(value),
 )
 def test_what_is_absurd_or_damaged_ends_in_one_line(content, sound, message, tmp_path):
     (tmp_path / 'a.tar').write_bytes(content)
