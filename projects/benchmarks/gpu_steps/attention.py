@@ -44,7 +44,7 @@ def kernel_of(work: Callable[[], object]) -> str:
     return ', '.join(sorted(kernels.names)) or 'none'
 
 
-def _attend_padded(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, dropout_p: float) -> Tensor:
+def _attend_padded(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, dropout_p: float = 0.0) -> Tensor:
     """As ``attend_fused``, with values as wide as keys: kernels that want equal widths can run."""
     dims = v.shape[-1]
     v = F.pad(v, (0, q.shape[-1] - dims))
