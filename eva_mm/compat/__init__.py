@@ -14,8 +14,11 @@ deformable attention on the CPU     memory grows with the sampled values   ``mmc
 ``distutils``                       removed from Python 3.12               ``stand_ins/distutils``
 checkpoints of an mmengine runner   refused by torch 2.6's safe loading    ``mmengine.py``
 ``_base_ = 'eva_mm::...'``          mmengine knows its own packages only   ``mmengine.py``
+``_base_ = 'mmseg::...'``           onedl's packages have other names      ``onedl.py``
+checkpoints by onedl-mmengine       read again with code if refused        ``onedl.py``
 ``mmpretrain.models``               recent transformers break its import   ``mmpretrain.py``
 ``mmaction.models``                 recent transformers break its import   ``mmaction.py``
+``mmaction`` beside onedl-mmcv      refuses mmcv 2.2 and later             ``mmaction.py``
 evaluation by ``lvis``              uses ``np.float``                      ``lvis.py``
 ==================================  =====================================  ============================
 """
@@ -23,8 +26,8 @@ evaluation by ``lvis``              uses ``np.float``                      ``lvi
 import sys
 from pathlib import Path
 
-from . import lvis, mmaction, mmcv, mmengine, mmpretrain
-from .import_hooks import AfterImport, StandIns
+from . import lvis, mmaction, mmcv, mmengine, mmpretrain, onedl
+from .import_hooks import AfterImport, StandIns, in_turn
 
 __all__ = ['install']
 
@@ -42,9 +45,10 @@ _stand_ins = StandIns(
 _after_import = AfterImport(
     {
         'mmcv.ops.multi_scale_deform_attn': mmcv.bound_attention_memory,
-        'mmengine.config.utils': mmengine.name_eva_mm,
-        'mmengine.runner.checkpoint': mmengine.allow_checkpoints,
+        'mmengine.config.utils': in_turn(mmengine.name_eva_mm, onedl.name_hosts),
+        'mmengine.runner.checkpoint': in_turn(mmengine.allow_checkpoints, onedl.load_without_code),
         'mmpretrain.utils.dependency': mmpretrain.leave_out_multimodal,
+        'mmaction.version': mmaction.accept_onedl_mmcv,
         'mmaction.utils.dependency': mmaction.leave_out_multimodal,
         'lvis.eval': lvis.restore_float,
     }

@@ -1,6 +1,5 @@
 """Training loops that go on within an epoch, exactly where the checkpoint was saved."""
 
-import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +7,7 @@ import torch
 from mmengine.dist import get_world_size
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
+from eva_mm.engine.remaining_batches import RemainingBatches
 from eva_mm.engine.resumable_batches import ResumableBatches, resumable
 from eva_mm.engine.roll_back import CHANGES, RollBack, roll_back
 from eva_mm.registry import LOOPS
@@ -116,8 +116,7 @@ class ResumableIterLoop(_Resumable, IterBasedTrainLoop):
 
         def run() -> torch.nn.Module:
             self._batches.start(first=0, skip=self._iter)
-            # the parent asks for the batches that are done
-            self.dataloader_iterator = itertools.chain(itertools.repeat(None, self._iter), self.dataloader)
+            self.dataloader_iterator = RemainingBatches(self.dataloader, done=self._iter)
             return super(ResumableIterLoop, self).run()
 
         return self._run_again(run)

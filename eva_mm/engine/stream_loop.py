@@ -2,12 +2,12 @@
 
 import warnings
 from collections.abc import Sequence
-from itertools import chain, repeat
 
 import torch
 from mmengine.dist import all_gather
 from mmengine.runner import IterBasedTrainLoop
 
+from eva_mm.engine.remaining_batches import RemainingBatches
 from eva_mm.registry import LOOPS
 
 PLACES = 'stream_places'
@@ -37,11 +37,7 @@ class StreamTrainLoop(IterBasedTrainLoop):
                 )
             self._places = {place[0]: place for place in places}
             self.dataloader.dataset.resume(places)
-            # the parent asks for the batches that are done
-            batches = chain(repeat(None, self._iter), self.dataloader)
-        else:
-            batches = iter(self.dataloader)
-        self.dataloader_iterator = batches
+        self.dataloader_iterator = RemainingBatches(self.dataloader, done=self._iter)
         # torch takes the length of an epoch for that of the stream
         warnings.filterwarnings('ignore', 'Length of IterableDataset')
         return super().run()
