@@ -1,4 +1,4 @@
-"""The OneDL forks of OpenMMLab's packages (``onedl-mmengine``, ``onedl-mmcv``, ...), which are imported by the old names."""
+"""The OneDL forks of OpenMMLab's packages (``onedl-mmengine``, ...), which are imported by the old names."""
 
 from importlib.util import find_spec
 from types import ModuleType

@@ -7,6 +7,7 @@ sources of the hosts are read, or run in a Python that never imports eva_mm.
 
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -26,8 +27,19 @@ def _raw(code):
     return subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=300, cwd='/')
 
 
+def _installed(distribution):
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
 def defect(reason):
     return pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason)
+
+
+of_openmmlab = pytest.mark.skipif(_installed('onedl-mmengine') is not None, reason='mended in the OneDL forks')
+of_onedl = pytest.mark.skipif(_installed('onedl-mmengine') is None, reason='a defect of the OneDL forks')
 
 
 @defect('mmcv-lite has no compiled kernels: compat/mmcv_ops')
@@ -57,6 +69,7 @@ def test_mmaction_ships_drn():
     assert (_source('mmaction') / 'models' / 'localizers' / 'drn').is_dir()
 
 
+@of_openmmlab
 @defect('mmengine imports pkg_resources, which setuptools 82 dropped: compat/stand_ins/pkg_resources.py')
 def test_mmengine_does_without_pkg_resources():
     assert 'pkg_resources' not in (_source('mmengine') / 'utils' / 'package_utils.py').read_text()
@@ -84,15 +97,12 @@ def test_mmengine_finds_configs_of_any_package():
 
 @defect('mmpretrain imports multimodal models that recent transformers break: compat/mmpretrain.py')
 def test_mmpretrain_imports_beside_the_installed_transformers():
-    from importlib.metadata import PackageNotFoundError, version
-
     from eva_mm.compat.mmpretrain import LAST_WORKING
 
-    try:
-        installed = tuple(int(part) for part in version('transformers').split('.')[:2])
-    except PackageNotFoundError:
+    installed = _installed('transformers')
+    if installed is None:
         pytest.skip('transformers is not installed')
-    if installed <= LAST_WORKING:
+    if tuple(int(part) for part in installed.split('.')[:2]) <= LAST_WORKING:
         pytest.skip('this version of transformers works')
     text = (_source('mmpretrain') / 'utils' / 'dependency.py').read_text()
     assert 'GenerationMixin' in text or 'transformers<' in text.replace(' ', '')
@@ -101,6 +111,37 @@ def test_mmpretrain_imports_beside_the_installed_transformers():
 @defect('lvis uses np.float, which NumPy 1.24 dropped: compat/lvis.py')
 def test_lvis_does_without_np_float():
     assert 'np.float)' not in (_source('lvis') / 'eval.py').read_text()
+
+
+@of_onedl
+@defect('onedl-mmengine does not find the configs of onedl-mmsegmentation: compat/onedl.py')
+def test_onedl_finds_the_configs_of_mmseg():
+    _source('mmseg')
+    done = _raw("from mmengine.hub import get_config; get_config('mmseg::_base_/models/upernet_r50.py')")
+    assert done.returncode == 0, done.stderr[-300:]
+
+
+@of_onedl
+@defect('onedl-mmengine reads without restriction what is not safe: compat/onedl.py')
+def test_onedl_refuses_a_checkpoint_that_runs_code(tmp_path):
+    code = (
+        'import os, torch\n'
+        'class Command:\n'
+        f'    def __reduce__(self): return os.mkdir, ({str(tmp_path / "ran")!r},)\n'
+        f'torch.save(dict(state_dict=Command()), {str(tmp_path / "a.pth")!r})\n'
+        'from mmengine.runner import CheckpointLoader\n'
+        f'CheckpointLoader.load_checkpoint({str(tmp_path / "a.pth")!r})\n'
+    )
+    _raw(code)
+    assert (tmp_path / 'a.pth').is_file() and not (tmp_path / 'ran').exists()
+
+
+@of_onedl
+@defect('mmaction2 refuses onedl-mmcv: compat/mmaction.py')
+def test_mmaction_imports_beside_onedl_mmcv():
+    _source('mmaction')
+    done = _raw('import mmaction')
+    assert done.returncode == 0, done.stderr[-300:]
 
 
 def test_a_tripwire_for_every_repair():
