@@ -5,17 +5,23 @@ RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 TASK ?= classification
 
-.PHONY: setup quickstart study test lint gpu-report-dry-run clean
+.PHONY: setup lock quickstart study test lint gpu-report-dry-run clean
 
 setup: $(INSTALLED)
 
-$(INSTALLED): requirements.txt setup.cfg setup.py pyproject.toml
+$(INSTALLED): requirements.lock requirements-no-deps.lock setup.cfg setup.py pyproject.toml
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --requirement requirements.txt
-	@# its wheel asks for decord and a second OpenCV; neither is needed, videos are read with PyAV
-	$(RUN) -m pip install --quiet --no-deps mmaction2==1.2.0
+	$(RUN) -m pip install --quiet --require-hashes --requirement requirements.lock
+	@# their wheels ask for decord, a second OpenCV, transformers, a scorer of captions; none is needed
+	$(RUN) -m pip install --quiet --no-deps --require-hashes --requirement requirements-no-deps.lock
 	$(RUN) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $(INSTALLED)
+
+# versions and hashes of all that requirements.txt asks for, on every supported Python and machine; needs uv
+LOCK := uv pip compile --generate-hashes --no-header --no-emit-index-url --quiet
+lock:
+	$(LOCK) --universal --python-version 3.10 --output-file requirements.lock requirements.txt
+	$(LOCK) --no-deps --output-file requirements-no-deps.lock requirements-no-deps.txt
 
 # pre-train, transfer, compare with training from scratch; ends with work_dirs/quickstart/report.html
 quickstart: setup

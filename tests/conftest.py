@@ -1,6 +1,7 @@
 """Golden numbers of the released code, for every test."""
 
 import json
+import os
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -10,6 +11,7 @@ import torch
 from mmengine.registry import DefaultScope
 
 import eva_mm  # noqa: F401  its compat hooks come before any host
+from eva_mm.safe_io.weights import FORCE, FORCE_NOT
 
 REFERENCE = Path(__file__).parent / 'data' / 'reference'
 
@@ -49,6 +51,14 @@ def _own_scope():
     yield
     DefaultScope._instance_dict.clear()
     DefaultScope._instance_dict.update(before)
+
+
+@pytest.fixture(autouse=True)
+def _own_loading(monkeypatch):
+    """A command restricts ``torch.load`` for its process; a test is not one."""
+    for name in (FORCE, FORCE_NOT):
+        value = os.environ.get(name)
+        monkeypatch.setenv(name, value or '0')
 
 
 @pytest.fixture(autouse=True)

@@ -11,35 +11,48 @@ HOSTS = {'mmpretrain', 'mmdet', 'mmseg', 'mmaction', 'open_clip'}
 
 # part of eva_mm -> the parts and host packages that it may import
 ALLOWED = {
-    'layers': {'layers', 'mmcv'},
+    'safe_io': {'safe_io'},
+    'layers': {'layers'},
     'errors': set(),
     'tasks': {'errors'},
-    'checkpoint': {'checkpoint', 'layers', 'errors', 'tasks'},
+    'checkpoint': {'checkpoint', 'layers', 'errors', 'tasks', 'safe_io'},
     'registry': set(),
-    'models.backbones': {'models.backbones', 'layers', 'registry', 'checkpoint'},
+    # the adapter's deformable attention
+    'models.backbones': {'models.backbones', 'layers', 'registry', 'checkpoint', 'safe_io', 'mmcv'},
     'models.necks': {'models.necks', 'layers', 'registry'},
-    'models': {'models', 'layers', 'registry', 'checkpoint', *HOSTS},
-    'datasets': {'datasets', 'registry', *HOSTS},
+    'models': {'models', 'layers', 'registry', 'checkpoint', 'safe_io', *HOSTS},
+    'datasets': {'datasets', 'registry', 'safe_io', *HOSTS},
     'evaluation': {'evaluation', 'registry', *HOSTS},
-    'engine': {'engine', 'registry', 'deepspeed'},
+    'engine': {'engine', 'registry', 'process', 'whole_file', 'safe_io', 'deepspeed'},
     # its stand-in for a missing module of mmaction registers there
-    'compat': {'compat', 'mmaction'},
+    'cli': {'cli', 'apis', 'checkpoint', 'datasets', 'tasks', 'process', 'version', *HOSTS},
+    'compat': {'compat', 'safe_io', 'mmaction'},
     'apis': {
         *('apis', 'models', 'datasets', 'evaluation', 'engine', 'checkpoint', 'layers'),
-        *('registry', 'errors', 'tasks', *HOSTS),
+        *('registry', 'errors', 'tasks', 'process', 'whole_file', 'safe_io', *HOSTS),
     },
 }
 FILES = sorted(PACKAGE.rglob('*.py'))
 
 
-def _imports(path: Path) -> list[str]:
+def _imports(path: Path, source: str | None = None) -> list[str]:
     names = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text() if source is None else source)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            names += [f'{node.module}.{alias.name}' for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            # a relative import names the package that so many levels up holds the file
+            package = path.relative_to(ROOT).parts[: -node.level] if node.level else ()
+            module = '.'.join((*package, *([node.module] if node.module else ())))
+            names += [f'{module}.{alias.name}' for alias in node.names]
     return names
+
+
+def test_relative_imports_are_read_too():
+    source = PACKAGE / 'layers' / 'imaginary.py'
+    assert _imports(source, 'from ..models import necks\nfrom . import block') == [
+        'eva_mm.models.necks', 'eva_mm.layers.block'
+    ]  # fmt: skip
 
 
 def _part(path: Path) -> str:
@@ -87,8 +100,8 @@ def test_only_compat_repairs_hosts(path):
 
 @pytest.mark.parametrize('path', sorted((ROOT / 'tools').rglob('*.py')), ids=lambda path: path.name)
 def test_tools_are_thin(path):
-    """tools parse arguments around eva_mm; only the comparison of killed runs reads the engine's checkpoints."""
-    allowed = {'apis', 'checkpoint', 'datasets', 'tasks', *HOSTS}
+    """tools run a verb of eva_mm.cli; only the comparison of killed runs reads the engine's checkpoints."""
+    allowed = {'cli', 'apis', 'checkpoint', 'datasets', 'tasks', 'process', 'safe_io', *HOSTS}
     if 'analysis_tools' in path.parts:
         allowed |= {'engine', 'deepspeed'}
     assert {target.split('.')[0] for target in _targets(path)} - {''} <= allowed

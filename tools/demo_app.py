@@ -1,34 +1,8 @@
-"""A local page for trying models: python tools/demo_app.py --model nano/classification=CHECKPOINT ..."""
+"""Serve a local web page: python tools/demo_app.py [options]; the same as ``eva-mm demo``."""
 
-import argparse
+import sys
 
-
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description='Serve a page on 127.0.0.1 that shows what a model says about an image or a video.'
-    )
-    parser.add_argument(
-        '--model',
-        action='append',
-        metavar='NAME[=CHECKPOINT]',
-        help='a model of the page, with a checkpoint, "random", or nothing for its released file; may be repeated '
-        '(default: all whose released file is in ./checkpoints)',
-    )
-    parser.add_argument('--device', default='cpu', help='cpu or cuda')
-    parser.add_argument('--port', type=int, help='default: the first free one from 7860')
-    return parser.parse_args()
-
-
-def main() -> None:
-    args = parse_args()
-    from eva_mm.apis import fail_in_one_sentence
-
-    with fail_in_one_sentence():
-        from eva_mm.apis.demo_app import Demo, build_page, launch, parse_models
-
-        page = build_page(Demo(parse_models(args.model), args.device))
-    launch(page, args.port)
-
+from eva_mm.cli import main
 
 if __name__ == '__main__':
-    main()
+    main(['demo', *sys.argv[1:]], prog=sys.argv[0])

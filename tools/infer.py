@@ -1,73 +1,8 @@
-"""Use a model on images and videos: python tools/infer.py TASK_OR_CONFIG [CHECKPOINT] INPUT... [options]."""
+"""Use a model on images and videos: python tools/infer.py MODEL [CHECKPOINT] INPUT...; the same as ``eva-mm infer``."""
 
-import argparse
 import sys
 
-DESCRIPTION = """\
-Use a model of any task on images and videos: pictures, json and a contact sheet are written to --out.
-
-  python tools/infer.py classification photos/
-  python tools/infer.py configs/nano/detection.py work_dirs/detection/iter_300.pth 'photos/*.jpg' --score-thr 0.5
-  python tools/infer.py zero-shot photo.jpg --text-labels "a photo of a dog" "a photo of a cat"
-  python tools/infer.py features https://example.org/photo.jpg
-"""
-EPILOG = """\
-Tasks: classification, detection, segmentation, video, zero-shot, features (principal components of patch features as
-colours) and mim (how well masked image modelling guesses hidden patches) stand for the released model of their kind.
-Its file is looked up in --weights-dir and never downloaded.
-
-Addresses are fetched with http or https alone, up to 512 MiB each, and given up after 30 seconds without an answer.
-
-Exit code: 0 all inputs were read, 1 some were not (they are listed at the end), 2 the call is wrong.
-"""
-
-
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('model', help='a task, a name of a model, a config, or a checkpoint that carries its config')
-    parser.add_argument(
-        'inputs',
-        nargs='+',
-        metavar='[CHECKPOINT] INPUT',
-        help='a checkpoint (.pth, .pt, .safetensors) if the released one is not meant, then files, folders, patterns '
-        'in quotes, videos, http(s) addresses, or the number of a webcam',
-    )
-    parser.add_argument('--out', help='folder for what is written (default: work_dirs/infer/TASK)')
-    parser.add_argument('--task', help='another use of the model than its own: features, of any model for images')
-    parser.add_argument('--text-labels', nargs='+', metavar='TEXT', help='zero-shot: the texts to choose from')
-    parser.add_argument(
-        '--templates', nargs='+', metavar='TEXT', help='zero-shot: sentences with {} for a text (default: the text)'
-    )
-    parser.add_argument('--topk', type=int, help='classification, zero-shot, video: how many classes (default: 5)')
-    parser.add_argument('--score-thr', type=float, help='detection: least score that is drawn (default: 0.3)')
-    parser.add_argument('--zoom', type=int, help='features: factor on the size of what the model gets (default: 1)')
-    parser.add_argument('--data-root', help='the data that the checkpoint was trained on, which has the class names')
-    parser.add_argument('--batch-size', type=int, default=1, help='inputs at once (default: 1)')
-    parser.add_argument('--device', help='for instance cpu or cuda:1 (default: a GPU if there is one)')
-    parser.add_argument('--amp', action='store_true', help='half precision: float16 on a GPU, bfloat16 on a CPU')
-    parser.add_argument('--frames', type=int, default=8, help='frames of a video for image models (default: 8)')
-    parser.add_argument('--no-pictures', action='store_true', help='write json only')
-    parser.add_argument('--weights-dir', help='folder of released files (default: $EVA_MM_WEIGHTS or checkpoints)')
-    parser.add_argument('--random-weights', action='store_true', help='draw the weights, to try a model without a file')
-    parser.add_argument(
-        '--cfg-options', nargs='+', metavar='KEY=VALUE', help='override keys of the config, as a.b=c or a="[x,y]"'
-    )
-    return parser.parse_args()
-
-
-def main() -> None:
-    args = parse_args()
-    # after the arguments are known: the hosts take seconds to import
-    from eva_mm.apis import UserError, fail_in_one_sentence
-    from eva_mm.apis.infer import prepare_inference, run_inference
-
-    with fail_in_one_sentence():
-        prepared = prepare_inference(args)
-    with fail_in_one_sentence(UserError):
-        sys.exit(run_inference(args, *prepared))
-
+from eva_mm.cli import main
 
 if __name__ == '__main__':
-    main()
+    main(['infer', *sys.argv[1:]], prog=sys.argv[0])

@@ -48,3 +48,4 @@ param_scheduler = dict(
 custom_hooks = [dict(type='eva_mm.FP32EMAHook', momentum=1e-4)]
 train_cfg = dict(by_epoch=True, max_epochs=10, val_interval=1)
 val_cfg = test_cfg = dict()
+randomness = dict(seed=0, diff_rank_seed=True)

@@ -16,5 +16,7 @@ model = dict(
     head=dict(loss=dict(label_smooth_val=0.2)),
     train_cfg=None)
 train_dataloader = dict(batch_size=64)
+val_dataloader = dict(batch_size=96)
+test_dataloader = val_dataloader
 optim_wrapper = dict(optimizer=dict(lr=6e-5))
 train_cfg = dict(max_epochs=20)

@@ -3,10 +3,11 @@
     bash tools/dist_train.sh configs/clip/eva-clip-g-p14_laion400m-224px.py 8   # on each of 32 nodes
 
 Published: 256 A100-40GB, batch 41k, 11 billion samples seen, fp16 through DeepSpeed ZeRO-1; 78.5 zero-shot top-1 on
-ImageNet-1K (release, clip/README.md and its training report). AdamW's betas and epsilon and gradient clipping at 5: the
-release's deleted clip/deepspeed_config.json. Drop path 0.4: EVA_CLIP_g_14.json.
+ImageNet-1K (release, clip/README.md and its training report). AdamW's betas and epsilon, gradient clipping at 5 and the
+window of the loss scale: the release's deleted clip/deepspeed_config.json. Drop path 0.4, no patches dropped:
+EVA_CLIP_g_14.json.
 Unknown, and taken from the nearest published recipe, EVA01_CLIP_g_14_plus in EVA-CLIP/README.md of the same repository,
-which trains with LAMB and batch 114,688: learning rates, weight decay, layer decay, warm-up, patch dropout, crops.
+which trains with LAMB and batch 114,688: learning rates, weight decay, layer decay, warm-up, crops.
 """
 
 _base_ = [
@@ -18,7 +19,6 @@ _base_ = [
 model = dict(
     visual=dict(
         drop_path_rate=0.4,
-        patch_dropout=0.5,
         with_cp=True,
         init_cfg=dict(type='Pretrained', checkpoint='checkpoints/eva_psz14.pt')),
     text=dict(with_cp=True, init_cfg=dict(type='Pretrained', checkpoint='checkpoints/ViT-L-14.pt')))
@@ -45,7 +45,7 @@ val_dataloader = dict(
         data_root='data/imagenet',
         split='val',
         pipeline=[
-            dict(type='LoadImageFromFile'),
+            dict(type='LoadImageFromFile', imdecode_backend='pillow', color_type='color_ignore_orientation'),
             dict(type='ResizeEdge', scale=224, edge='short', backend='pillow', interpolation='bicubic'),
             dict(type='CenterCrop', crop_size=224),
             dict(type='PackInputs'),
@@ -73,8 +73,9 @@ optim_wrapper = dict(
             '.positional_embedding': dict(decay_mult=0.0),
             '.logit_scale': dict(decay_mult=0.0),
         }))
-strategy = dict(gradient_clipping=5.0)
-param_scheduler = dict(type='eva_mm.EVACosineLR', warmup_iters=2000, by_epoch=False)
+strategy = dict(gradient_clipping=5.0, fp16=dict(loss_scale_window=1000))
+# open_clip's schedule: its first value is 1 / 2000 of the rate
+param_scheduler = dict(type='eva_mm.EVACosineLR', warmup_iters=2000, ramp='to_base', by_epoch=False)
 # 11 billion samples in batches of 256 x 160; what the release calls an epoch is a tenth of LAION-400M, 977 iterations
 train_cfg = dict(type='eva_mm.StreamTrainLoop', max_iters=268555, val_interval=9770)
 val_cfg = dict()

@@ -2,7 +2,8 @@
 
     python tools/test.py configs/clip/zero-shot_cifar100.py eva_clip_psz14.pt
 
-Published: 88.66 top-1 (release, clip/benchmark.md). 18 sentences for each class, from OpenAI's CLIP.
+Published: 88.66 top-1 (release, clip/benchmark.md). 18 sentences for each class, from OpenAI's CLIP;
+names with underscores, as CLIP_benchmark has them.
 """
 
 _base_ = ['_base_/zero-shot_images.py']

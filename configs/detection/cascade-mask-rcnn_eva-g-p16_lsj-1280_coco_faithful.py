@@ -6,4 +6,4 @@
 _base_ = 'cascade-mask-rcnn_eva-g-p16_lsj-1280_coco.py'
 
 optim_wrapper = dict(clip_grad=None)
-custom_hooks = []
+long_run = dict(loss_guard=None)

@@ -6,5 +6,4 @@
 _base_ = 'cascade-mask-rcnn_eva-g-p16_lsj-1280_lvis.py'
 
 optim_wrapper = dict(clip_grad=None)
-# the counts of images are a part of the loss, not of the guard
-custom_hooks = [dict(type='eva_mm.ClassFrequencyHook')]
+long_run = dict(loss_guard=None)

@@ -10,12 +10,7 @@ CHECKPOINT is one of configs/nano/detection.py.
 _base_ = 'detection.py'
 
 # as the large one is evaluated
-model = dict(
-    test_cfg=dict(
-        rcnn=dict(
-            score_thr=0.0,
-            nms=dict(type='soft_nms', iou_threshold=0.6, method='linear', min_score=1e-3, _delete_=True),
-            max_per_img=-1)))
+model = dict(test_cfg=dict(rcnn=dict(max_per_img=100)))
 subset = 'lvis/lvis_v1_val_5k_cocofied.json'
 test_dataloader = dict(dataset=dict(type='eva_mm.LVISFormatDataset', ann_file=subset, data_prefix=dict(img='')))
 val_dataloader = test_dataloader

@@ -36,7 +36,7 @@ val_dataloader = dict(
     dataset=dict(
         data_root='data/nano/imagenet',
         pipeline=[
-            dict(type='LoadImageFromFile'),
+            dict(type='LoadImageFromFile', imdecode_backend='pillow', color_type='color_ignore_orientation'),
             dict(type='ResizeEdge', scale=84, edge='short', backend='pillow', interpolation='bicubic'),
             dict(type='CenterCrop', crop_size=84),
             dict(type='eva_mm.EvenPatchMask', grid_size=6),

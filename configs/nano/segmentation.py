@@ -74,6 +74,7 @@ tta_pipeline = [
         type='TestTimeAug',
         transforms=[
             [dict(type='Resize', scale=(4 * side, side), keep_ratio=True) for side in (80, 112, 144)],
+            [dict(type='ResizeToMultiple', size_divisor=32)],
             [dict(type='RandomFlip', prob=prob, direction='horizontal') for prob in (0.0, 1.0)],
             [dict(type='LoadAnnotations')],
             [dict(type='PackSegInputs')],

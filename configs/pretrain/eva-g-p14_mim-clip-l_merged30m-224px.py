@@ -47,7 +47,7 @@ train_dataloader = dict(
             dict(type='PackInputs'),
         ]))
 val_dataloader = dict(
-    batch_size=32,
+    batch_size=48,
     num_workers=10,
     sampler=dict(type='DefaultSampler', shuffle=False),
     collate_fn=dict(type='default_collate'),
@@ -56,7 +56,7 @@ val_dataloader = dict(
         data_root='data/imagenet',
         split='val',
         pipeline=[
-            dict(type='LoadImageFromFile'),
+            dict(type='LoadImageFromFile', imdecode_backend='pillow', color_type='color_ignore_orientation'),
             dict(type='ResizeEdge', scale=256, edge='short', backend='pillow', interpolation='bicubic'),
             dict(type='CenterCrop', crop_size=224),
             dict(type='eva_mm.EvenPatchMask', grid_size=16),
@@ -70,6 +70,5 @@ param_scheduler = dict(
     type='eva_mm.EVACosineLR', warmup_epochs=2, eta_min_ratio=1e-2, by_epoch=True, convert_to_iter_based=True)
 train_cfg = dict(max_epochs=150, val_interval=1)
 # about every 20 minutes at the published speed
-default_hooks = dict(checkpoint=dict(by_epoch=False, interval=1000))
-custom_hooks = [*_base_.custom_hooks, dict(type='eva_mm.BrokenImageHook')]
+default_hooks = dict(checkpoint=dict(by_epoch=False, interval=1000, max_keep_ckpts=3))
 val_cfg = dict()

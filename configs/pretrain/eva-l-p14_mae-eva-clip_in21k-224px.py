@@ -26,5 +26,8 @@ train_dataloader = dict(
             dict(type='eva_mm.PillowRandomResizedCrop', scale=224, crop_ratio_range=(0.2, 1.0)),
             dict(type='PackInputs'),
         ]))
+# no mask of its own: the model hides a random 75 % in the validation as well
+val_dataloader = dict(
+    dataset=dict(pipeline=[step for step in _base_.val_dataloader.dataset.pipeline if 'Mask' not in step.type]))
 optim_wrapper = dict(optimizer=dict(lr=2.4e-3, betas=(0.9, 0.95)))
 param_scheduler = dict(eta_min_ratio=1e-5 / 2.4e-3)

@@ -30,6 +30,13 @@ val_dataloader = dict(dataset=dict(num_frames=8, ann_file='k722/k722_val.txt'))
 test_dataloader = dict(dataset=dict(num_frames=8, ann_file='k722/k722_val.txt'))
 
 optim_wrapper = dict(optimizer=dict(lr=8e-6))
+# timm's schedule, which the release sets after each step: iteration i has the value of i - 1
 param_scheduler = dict(
-    type='eva_mm.EVACosineLR', warmup_epochs=5, eta_min_ratio=1e-2, by_epoch=True, convert_to_iter_based=True)
+    type='eva_mm.EVACosineLR',
+    warmup_epochs=5,
+    ramp='from_start',
+    delay=1,
+    eta_min_ratio=1e-2,
+    by_epoch=True,
+    convert_to_iter_based=True)
 train_cfg = dict(max_epochs=40)

@@ -1,8 +1,8 @@
 """From a config file and command-line options to the config that is run."""
 
-from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
@@ -93,37 +93,44 @@ def _reject_unknown_keys(cfg: Config, options: dict) -> None:
 # top-level keys that mmengine's runners read and that a config may lack
 _OPTIONAL_KEYS = (
     'auto_scale_lr', 'custom_hooks', 'custom_imports', 'default_hooks', 'env_cfg', 'load_from', 'log_level',
-    'log_processor', 'model_wrapper_cfg', 'randomness', 'resume', 'strategy', 'vis_backends', 'visualizer', 'work_dir',
+    'log_processor', 'long_run', 'model_wrapper_cfg', 'randomness', 'resume', 'strategy', 'vis_backends', 'visualizer',
+    'work_dir',
 )  # fmt: skip
 
 
-def load_config(path: str, args: Namespace | None = None) -> Config:
-    """Read a config file and apply the options that every tool shares.
+def load_config(
+    path: str,
+    *,
+    cfg_options: dict[str, Any] | None = None,
+    work_dir: str | None = None,
+    data_root: str | None = None,
+) -> Config:
+    """Read a config file and apply the options that every command shares.
+
+    A config may name its own directory of data, as those of ``eva-mm new-config`` do: ``own_data = 'DIR'``.
 
     Args:
         path: Config file of any host with EVA in it.
-        args: May have ``cfg_options`` (dict), ``work_dir`` and ``data_root``.
-
-    A config may name its own folder of data, as those of ``tools/misc/new_config.py`` do: ``own_data = 'DIR'``.
+        cfg_options: Keys to override, ``{'a.b': value}``.
+        work_dir: Directory of logs and results.
+        data_root: Directory of a user's own data.
 
     Returns:
         The config, with ``work_dir`` set: the option, the config's own, or ``work_dirs/<name of the file>``.
 
     Raises:
-        UserError: The file does not exist or is no Python config, or an option names an unknown key.
+        UserError: The file does not exist or is not a Python config, or an option names an unknown key.
     """
     if not Path(path).is_file():
-        raise UserError(f'The config {path!r} does not exist: give a file, for instance configs/nano/pretrain.py.')
+        raise UserError(f'Config not found: {path} (pass a file, for instance configs/nano/pretrain.py).')
     if Path(path).suffix != '.py':
-        raise UserError(f'The config {path!r} is no Python config: give a .py file.')
+        raise UserError(f'{path} is not a Python config; pass a .py file.')
     cfg = Config.fromfile(path)
-    options = getattr(args, 'cfg_options', None) or {}
-    _reject_unknown_keys(cfg, options)
-    data_root = getattr(args, 'data_root', None) or cfg.get('own_data')
+    _reject_unknown_keys(cfg, cfg_options or {})
+    data_root = data_root or cfg.get('own_data')
     if data_root:
         print(f'{data_root}: {use_data_root(cfg, data_root)}', flush=True)
-    cfg.merge_from_dict(options)
-    work_dir = getattr(args, 'work_dir', None)
+    cfg.merge_from_dict(cfg_options or {})
     if work_dir:
         cfg.work_dir = work_dir
     elif not cfg.get('work_dir'):

@@ -1,16 +1,32 @@
-"""A page in the browser: an image or a video, a model, its result beside what its backbone sees."""
+"""A page in the browser: an image or a video, a model, its result beside what its backbone sees.
 
+The page itself imports neither torch nor a host: models live in a process of their own, see
+:mod:`eva_mm.apis.demo_process`. What may be asked is the matter of :mod:`eva_mm.apis.demo_guard`.
+"""
+
+import atexit
+import base64
+import html
+import io
 import os
+import signal
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
+from eva_mm.apis.demo_guard import Guard, Uploads
+from eva_mm.apis.demo_process import DemoProcess
 from eva_mm.apis.errors import UserError
-from eva_mm.apis.inference import Inferencer, build_inferencer
-from eva_mm.apis.inference.features import FeatureInferencer
 from eva_mm.apis.model_index import find_model, find_weights, model_index
+from eva_mm.safe_io.images import DEFAULT_LIMITS, Limits
+from eva_mm.safe_io.printed import printable
+
+if TYPE_CHECKING:
+    from eva_mm.apis.inference import Inferencer
 
 HOST = '127.0.0.1'
 MAX_MEGABYTES = 50
@@ -19,6 +35,8 @@ SUFFIXES = {
     'video': ('.mp4', '.avi', '.mkv', '.webm', '.mov'),
 }
 RANDOM = 'random'
+_NO_FILE = 'There is no file yet: choose an image or a video first.'
+_LARGEST_PICTURE = 2000
 
 
 def parse_models(pairs: list[str] | None) -> dict[str, str | bool]:
@@ -51,32 +69,46 @@ def parse_models(pairs: list[str] | None) -> dict[str, str | bool]:
     return models
 
 
+def models_by_task(models: Mapping[str, str | bool]) -> dict[str, list[str]]:
+    """Names of models by task."""
+    tasks: dict[str, list[str]] = {}
+    for name in models:
+        tasks.setdefault(find_model(name).task, []).append(name)
+    return tasks
+
+
 class Demo:
     """What the page calls. One model is kept at a time.
 
     Args:
         models: Name to checkpoint; ``False`` is random weights.
         device: Where models run.
+        limits: How large an image may be.
     """
 
-    def __init__(self, models: Mapping[str, str | bool], device: str = 'cpu') -> None:
-        self.models, self.device = dict(models), device
+    def __init__(self, models: Mapping[str, str | bool], device: str = 'cpu', limits: Limits = DEFAULT_LIMITS) -> None:
+        self.models, self.device, self.limits = dict(models), device, limits
         self._name, self._inferencer = '', None
 
     @property
     def tasks(self) -> dict[str, list[str]]:
         """Names of models by task."""
-        tasks: dict[str, list[str]] = {}
-        for name in self.models:
-            tasks.setdefault(find_model(name).task, []).append(name)
-        return tasks
+        return models_by_task(self.models)
 
-    def _load(self, name: str) -> Inferencer:
+    def load(self, name: str) -> 'Inferencer':
+        """Build a model, if it is not the one that is there already.
+
+        Raises:
+            UserError: The page has no such model, or it cannot be built.
+        """
+        from eva_mm.apis.inference import build_inferencer
+
         if name not in self.models:
             raise UserError(f'The page has no model {name!r}: choose from {", ".join(self.models)}.')
         if name != self._name:
             self._name, self._inferencer = '', None
             self._inferencer = build_inferencer(name, self.models[name], device=self.device)
+            self._inferencer.pipeline.limits = self.limits
             self._name = name
         return self._inferencer
 
@@ -86,20 +118,25 @@ class Demo:
         Raises:
             UserError: No file, or one of a kind that the model does not take or that cannot be read.
         """
+        from eva_mm.apis.inference.features import FeatureInferencer
+
         if not file:
-            raise UserError('There is no file yet: choose an image or a video first.')
-        inferencer = self._load(name)
+            raise UserError(_NO_FILE)
+        inferencer = self.load(name)
         allowed = SUFFIXES[inferencer.media]
         if Path(file).suffix.lower() not in allowed:
             raise UserError(
-                f'{Path(file).name} is no {inferencer.media} that {name} takes: choose one of {", ".join(allowed)}.'
+                f'{printable(Path(file).name)} is no {inferencer.media} that {name} takes: choose one of '
+                f'{", ".join(allowed)}.'
             )
         result = inferencer(file)[0]
         if result.error:
             raise UserError(result.error)
-        colours, remark = None, f'{name} on {Path(file).name}.'
+        colours, remark = None, f'{name} on {printable(Path(file).name)}.'
         if inferencer.media == 'image':
-            seen = FeatureInferencer(inferencer.model, inferencer.cfg, half=inferencer.half)(file)[0]
+            features = FeatureInferencer(inferencer.model, inferencer.cfg, half=inferencer.half)
+            features.pipeline.limits = self.limits
+            seen = features(file)[0]
             colours = seen.picture
             remark += f' Features: {" x ".join(map(str, seen.prediction["grid"]))} patches as colours.'
         else:
@@ -108,15 +145,43 @@ class Demo:
             remark += ' The weights are random: the result means nothing.'
         return result.picture, colours, result.prediction, remark
 
+    def answer(self, file: str | None, name: str) -> dict[str, Any]:
+        """:meth:`look` as plain values: ``picture`` and ``colours`` are addresses that hold the pixels themselves."""
+        picture, colours, prediction, remark = self.look(file, name)
+        return dict(picture=_address(picture), colours=_address(colours), prediction=prediction, remark=remark)
 
-def build_page(demo: Demo) -> Any:
+
+def _address(picture: np.ndarray | None) -> str:
+    """A picture as an address with its pixels in it, so that no file of it is kept."""
+    if picture is None:
+        return ''
+    buffer = io.BytesIO()
+    small = Image.fromarray(picture)
+    small.thumbnail((_LARGEST_PICTURE, _LARGEST_PICTURE))
+    small.save(buffer, 'PNG')
+    return f'data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}'
+
+
+def _image(title: str, address: str) -> str:
+    """A picture for the page; ``address`` is one of ours."""
+    if not address:
+        return ''
+    return f'<figure><img src="{html.escape(address)}" alt="{title}"><figcaption>{title}</figcaption></figure>'
+
+
+def build_page(demo: DemoProcess, uploads: Uploads) -> Any:
     """The page, as ``gradio.Blocks``.
+
+    Args:
+        demo: Answers for its models.
+        uploads: Where files wait for their request.
 
     Raises:
         ImportError: gradio is not installed.
     """
-    # nothing is told to anybody
+    # telemetry is off, and uploads go where they are removed again
     os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
+    os.environ['GRADIO_TEMP_DIR'] = str(uploads.folder)
     try:
         import gradio
     except ImportError as error:
@@ -126,9 +191,18 @@ def build_page(demo: Demo) -> Any:
 
     def look(file: str | None, name: str) -> tuple:
         try:
-            return demo.look(file, name)
+            if not file:
+                raise UserError(_NO_FILE)
+            if not uploads.holds(file):
+                raise UserError('The page takes files that were uploaded to it: choose one.')
+            with uploads.held(file):
+                answer = demo.answer(file, str(name))
         except (ValueError, OSError) as error:
-            raise gradio.Error(str(error), print_exception=False) from error
+            # the text of an error is part of the page, and where an upload was is nobody's business
+            text = str(error).replace(f'{Path(file).parent}/', '') if file else str(error)
+            raise gradio.Error(html.escape(printable(text)), print_exception=False) from error
+        pictures = _image('Result', answer['picture']), _image('What the backbone sees', answer['colours'])
+        return *pictures, answer['prediction'], html.escape(answer['remark']), None
 
     with gradio.Blocks(analytics_enabled=False, title='eva_mm') as page:
         gradio.Markdown('# eva_mm\nChoose an image or a video, a task and a model. Nothing leaves this machine.')
@@ -141,15 +215,14 @@ def build_page(demo: Demo) -> Any:
                 button = gradio.Button('Look', variant='primary', elem_id='look')
                 remark = gradio.Markdown(elem_id='remark')
         with gradio.Row():
-            # without the button that posts a picture on a public site
-            shown = dict(interactive=False, buttons=['download', 'fullscreen'])
-            picture = gradio.Image(label='Result', elem_id='picture', **shown)
-            colours = gradio.Image(label='What the backbone sees', elem_id='colours', **shown)
+            picture = gradio.HTML(elem_id='picture')
+            colours = gradio.HTML(elem_id='colours')
         prediction = gradio.JSON(label='Prediction', elem_id='prediction')
         task.change(
             lambda chosen: gradio.Dropdown(tasks[chosen], value=tasks[chosen][0]), task, model, api_visibility='private'
         )
-        button.click(look, [file, model], [picture, colours, prediction, remark], api_visibility='private')
+        outputs = [picture, colours, prediction, remark, file]
+        button.click(look, [file, model], outputs, api_visibility='private')
     # one at a time: a model fills the memory
     return page.queue(default_concurrency_limit=1, max_size=8)
 
@@ -163,16 +236,40 @@ def launch(page: Any, port: int | None = None, block: bool = True) -> tuple[str,
         block: Whether to wait until it is stopped.
     """
     import gradio
+    from starlette.middleware import Middleware
 
+    max_bytes = MAX_MEGABYTES * 2**20
     _, address, _ = page.launch(
         server_name=HOST,
         server_port=port,
         share=False,
-        max_file_size=MAX_MEGABYTES * 2**20,
+        max_file_size=max_bytes,
         prevent_thread_lock=not block,
         footer_links=[],
+        # a request may have more around its file than the file
+        app_kwargs=dict(middleware=[Middleware(Guard, max_bytes=max_bytes + 2**16)]),
         # the usual theme asks a server on the internet for its fonts
         theme=gradio.themes.Base(font=['system-ui', 'sans-serif'], font_mono=['monospace']),
         quiet=not block,
     )
     return address, page
+
+
+def serve(
+    models: Mapping[str, str | bool], device: str = 'cpu', port: int | None = None, keep_seconds: float = 1800.0
+) -> None:
+    """Serve a page until it is stopped; nothing of what was uploaded is left then.
+
+    Args:
+        models: Of :func:`parse_models`.
+        device: Where models run.
+        port: ``None`` takes a free one.
+        keep_seconds: How long an upload may wait for its request.
+    """
+    # as Ctrl-C, so that what is registered below is run
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    uploads = Uploads(keep_seconds)
+    demo = DemoProcess(models, device, models_by_task(models))
+    atexit.register(uploads.close)
+    atexit.register(demo.close)
+    launch(build_page(demo, uploads), port)

@@ -1,7 +1,6 @@
 """Inference from the command line."""
 
 import sys
-from argparse import Namespace
 from pathlib import Path
 
 import torch
@@ -10,57 +9,60 @@ from mmengine.utils import ProgressBar
 from eva_mm.apis.errors import UserError
 from eva_mm.apis.inference import Inferencer, Input, ResultWriter, build_inferencer, check_inputs, find_inputs
 from eva_mm.apis.model import CHECKPOINT_SUFFIXES
-from eva_mm.apis.options import parse_cfg_options
+from eva_mm.apis.options import InferOptions
+from eva_mm.safe_io.printed import printable
+from eva_mm.safe_io.weights import force_weights_only
 
 # option of the command line -> option of an inferencer
 _OPTIONS = ('topk', 'score_thr', 'text_labels', 'templates', 'zoom')
 
 
-def _split(args: Namespace) -> tuple[str | None, list[str]]:
+def _split(options: InferOptions) -> tuple[str | None, list[str]]:
     """The checkpoint, if the first input is one, and the inputs."""
-    if args.inputs and Path(args.inputs[0]).suffix in CHECKPOINT_SUFFIXES:
-        return args.inputs[0], args.inputs[1:]
-    return None, args.inputs
+    if options.inputs and Path(options.inputs[0]).suffix in CHECKPOINT_SUFFIXES:
+        return options.inputs[0], options.inputs[1:]
+    return None, options.inputs
 
 
-def prepare_inference(args: Namespace) -> tuple[Inferencer, list[Input], ResultWriter]:
+def prepare_inference(options: InferOptions) -> tuple[Inferencer, list[Input], ResultWriter]:
     """What ``tools/infer.py`` runs.
 
     Args:
-        args: What ``tools/infer.py`` parsed.
+        options: Those of ``eva-mm infer``.
 
     Raises:
         UserError: An input does not exist, or an option does not fit the model.
         FileNotFoundError: There is no such checkpoint.
         ValueError: The checkpoint is damaged or of another model.
     """
-    checkpoint, arguments = _split(args)
+    force_weights_only()
+    checkpoint, arguments = _split(options)
     check_inputs(arguments)
-    if args.batch_size < 1:
-        raise UserError(f'batch_size={args.batch_size} must be positive.')
+    if options.batch_size < 1:
+        raise UserError(f'batch_size={options.batch_size} must be positive.')
     inferencer = build_inferencer(
-        args.model,
-        False if args.random_weights else checkpoint,
-        device=args.device or ('cuda' if torch.cuda.is_available() else 'cpu'),
-        half=args.amp,
-        task=args.task,
-        data_root=args.data_root,
-        weights_dir=args.weights_dir,
-        cfg_options=parse_cfg_options(args.cfg_options),
-        **{name: getattr(args, name) for name in _OPTIONS if getattr(args, name) is not None},
+        options.model,
+        False if options.random_weights else checkpoint,
+        device=options.device or ('cuda' if torch.cuda.is_available() else 'cpu'),
+        half=options.amp,
+        task=options.task,
+        data_root=options.data_root,
+        weights_dir=options.weights_dir,
+        cfg_options=options.cfg_options,
+        **{name: getattr(options, name) for name in _OPTIONS if getattr(options, name) is not None},
     )
-    inputs = find_inputs(arguments, inferencer.media, args.frames)
-    return inferencer, inputs, ResultWriter(args.out or Path('work_dirs', 'infer', inferencer.task), inferencer)
+    inputs = find_inputs(arguments, inferencer.media, options.frames)
+    return inferencer, inputs, ResultWriter(options.out or Path('work_dirs', 'infer', inferencer.task), inferencer)
 
 
-def run_inference(args: Namespace, inferencer: Inferencer, inputs: list[Input], writer: ResultWriter) -> int:
+def run_inference(options: InferOptions, inferencer: Inferencer, inputs: list[Input], writer: ResultWriter) -> int:
     """Look at all inputs, write what was found, and list what could not be read.
 
     Returns:
         The exit code: 0 if all were read, 1 if some were not.
     """
     bar = ProgressBar(len(inputs), file=sys.stderr)
-    for result in inferencer.stream(inputs, args.batch_size, not args.no_pictures):
+    for result in inferencer.stream(inputs, options.batch_size, options.pictures):
         writer.add(result)
         bar.update()
     writer.finish()
@@ -68,5 +70,5 @@ def run_inference(args: Namespace, inferencer: Inferencer, inputs: list[Input], 
     unread = sum(result.error is not None for result in writer.results)
     print(f'{len(inputs) - unread} of {len(inputs)} inputs: {writer.folder}')
     for sentence in writer.errors:
-        print(f'unreadable: {sentence}', file=sys.stderr)
+        print(f'unreadable: {printable(sentence)}', file=sys.stderr)
     return 1 if unread else 0

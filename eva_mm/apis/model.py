@@ -2,8 +2,8 @@
 
 import logging
 import os
-from argparse import Namespace
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,37 +13,42 @@ from mmengine.logging import MMLogger
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
+from eva_mm.apis.carried_config import forget_sources, read_carried_config
 from eva_mm.apis.config import load_config
 from eva_mm.apis.errors import UserError
 from eva_mm.apis.model_index import find_model, find_weights
-from eva_mm.apis.plain_config import read_plain_config
-from eva_mm.apis.publish import forget_pretrained
 from eva_mm.apis.weights import load_weights, refuse_random_parts
-from eva_mm.checkpoint import read_checkpoint
+from eva_mm.checkpoint import Checkpoint
+from eva_mm.checkpoint.file import Source
 from eva_mm.checkpoint.uninitialised import uninitialised
+from eva_mm.safe_io.printed import reason_of
+from eva_mm.safe_io.weights import weights_only
 
 CHECKPOINT_SUFFIXES = ('.pt', '.pth', '.safetensors')
+# a model may have parts that its file lacks, such as a head; not ten times as much
+MORE_WEIGHTS = 10
 
-Checkpoint = str | os.PathLike | bool | None
+# a file; None or True: the released one; False: random weights
+Weights = str | os.PathLike | bool | None
 
 
-def _config_of(checkpoint: Path) -> Config:
+def _config_of(checkpoint: Checkpoint) -> Config:
     """The config that a checkpoint carries."""
-    text = (read_checkpoint(checkpoint).get('meta') or {}).get('cfg')
-    if not text:
+    if not checkpoint.config:
         raise UserError(f'{checkpoint} carries no config: give the config of its model in front of it.')
-    return read_plain_config(text)
+    return read_carried_config(checkpoint.config, checkpoint)
 
 
 def read_model_config(
     model: str | os.PathLike,
-    checkpoint: Checkpoint = None,
+    checkpoint: Weights = None,
     weights_dir: str | os.PathLike | None = None,
     cfg_options: dict[str, Any] | None = None,
     data_root: str | None = None,
-) -> tuple[Config, Path | None]:
-    """The config of a model, and the file that has its weights.
+) -> tuple[Config, Checkpoint | None]:
+    """The config of a model, and the open file that has its weights.
 
     Args:
         model: A name, a config, or a checkpoint that carries its config.
@@ -60,17 +65,62 @@ def read_model_config(
     if Path(model).suffix in CHECKPOINT_SUFFIXES:
         if data_root:
             raise UserError(f'{model} knows its classes itself: leave the data root out, or give a config as well.')
-        cfg, checkpoint = _config_of(Path(model)), model if checkpoint in (None, True) else checkpoint
+        opened = Checkpoint.open(model)
+        cfg = _config_of(opened)
         cfg.merge_from_dict(cfg_options or {})
+        if checkpoint not in (None, True):
+            opened = checkpoint and Checkpoint.open(checkpoint)
     else:
         info = find_model(model)
         # before the config: a missing file is found without importing a host
         checkpoint = find_weights(info, weights_dir) if checkpoint in (None, True) else checkpoint
-        cfg = load_config(str(info.config), Namespace(cfg_options=cfg_options, data_root=data_root))
-    if checkpoint is not False and not Path(checkpoint).is_file():
-        raise FileNotFoundError(f'There is no checkpoint {checkpoint}: give a .pth, .pt or .safetensors file.')
-    forget_pretrained(cfg.model)
-    return cfg, None if checkpoint is False else Path(checkpoint)
+        opened = checkpoint and Checkpoint.open(checkpoint)
+        cfg = load_config(str(info.config), cfg_options=cfg_options, data_root=data_root)
+        forget_sources(cfg.model)
+    return cfg, opened or None
+
+
+@contextmanager
+def carried(model: str | os.PathLike) -> Iterator[None]:
+    """Around building from what may be a checkpoint: whatever its config makes a host raise is one line.
+
+    Raises:
+        ValueError: Instead of other errors, if ``model`` is a checkpoint.
+    """
+    try:
+        yield
+    except (ValueError, OSError, ImportError):
+        raise
+    except Exception as error:
+        if Path(model).suffix not in CHECKPOINT_SUFFIXES:
+            raise
+        reason = f'{type(error).__name__}: {reason_of(error)}'
+        raise ValueError(f'{model}: its config cannot be built ({reason}); pass a config in front of it.') from error
+
+
+@contextmanager
+def _no_larger_than(checkpoint: Checkpoint) -> Iterator[None]:
+    """Stop building a model that has many times the weights of its file: a config may ask for a billion layers.
+
+    Raises:
+        ValueError: It has.
+    """
+    tensors = [each for each in checkpoint.content_tensors() if not each.is_meta]
+    most = MORE_WEIGHTS * len(tensors) + 10_000
+    most_values = MORE_WEIGHTS * sum(each.numel() for each in tensors) + 10**8
+    count = values = 0
+
+    def look(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+        nonlocal count, values
+        count, values = count + 1, values + (0 if parameter is None else parameter.numel())
+        if count > most or values > most_values:
+            raise ValueError(f'{checkpoint}: its config builds a model that is many times as large as its weights.')
+
+    handle = register_module_parameter_registration_hook(look)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def _check_device(device: str) -> torch.device:
@@ -78,8 +128,7 @@ def _check_device(device: str) -> torch.device:
         return torch.zeros(0, device=device).device
     except (RuntimeError, AssertionError) as error:
         raise UserError(
-            f'The device {device!r} cannot be used ({" ".join(str(error).split())[:80]}): give cpu, or cuda on a '
-            'machine with a GPU.'
+            f'The device {device!r} cannot be used ({reason_of(error, 80)}): give cpu, or cuda on a machine with a GPU.'
         ) from error
 
 
@@ -96,7 +145,12 @@ def _draw_weights(model: nn.Module) -> None:
         logger.setLevel(level)
 
 
-def build_model(cfg: Config, checkpoint: Path | None, device: str = 'cpu', partial: bool = False) -> nn.Module:
+def _listed_names(meta: dict[str, Any]) -> dict[str, Any]:
+    """What a checkpoint says of its data; a text in the place of the classes would be a file to read."""
+    return {key: value for key, value in meta.items() if not (key == 'classes' and isinstance(value, str))}
+
+
+def build_model(cfg: Config, checkpoint: Source | None, device: str = 'cpu', partial: bool = False) -> nn.Module:
     """A model for inference: in evaluation mode, on its device, with ``_config`` and ``_dataset_meta``.
 
     Args:
@@ -112,24 +166,26 @@ def build_model(cfg: Config, checkpoint: Path | None, device: str = 'cpu', parti
     place = _check_device(device)
     # drawing a billion random numbers takes longer than reading the weights that replace them all
     complete = checkpoint is not None and not partial
-    with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
-        with uninitialised() if complete else nullcontext():
+    opened = None if checkpoint is None else Checkpoint.open(checkpoint)
+    with weights_only(), DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
+        # a config of no file was carried by a checkpoint
+        bound = nullcontext() if opened is None or cfg.filename else _no_larger_than(opened)
+        with uninitialised() if complete else nullcontext(), bound:
             model = MODELS.build(cfg.model)
         if checkpoint is None:
             _draw_weights(model)
     model._config, model._dataset_meta = cfg, {}
-    if checkpoint is not None:
-        report = load_weights(model, str(checkpoint))
+    if opened is not None:
+        report = load_weights(model, opened)
         if not partial:
-            refuse_random_parts(model, checkpoint, report)
-        meta = read_checkpoint(checkpoint).get('meta')
-        model._dataset_meta = (meta.get('dataset_meta') if isinstance(meta, dict) else None) or {}
+            refuse_random_parts(model, opened, report)
+        model._dataset_meta = _listed_names(opened.dataset_meta)
     return revert_sync_batchnorm(model).to(place).eval()
 
 
 def get_model(
     name: str | os.PathLike,
-    pretrained: Checkpoint = False,
+    pretrained: Weights = False,
     device: str = 'cpu',
     weights_dir: str | os.PathLike | None = None,
     cfg_options: dict[str, Any] | None = None,
@@ -150,7 +206,8 @@ def get_model(
         ValueError: The checkpoint is damaged or of another model.
     """
     is_checkpoint = Path(name).suffix in CHECKPOINT_SUFFIXES
-    cfg, checkpoint = read_model_config(
-        name, None if is_checkpoint and pretrained is False else pretrained, weights_dir, cfg_options
-    )
-    return build_model(cfg, checkpoint, device)
+    with carried(name):
+        cfg, checkpoint = read_model_config(
+            name, None if is_checkpoint and pretrained is False else pretrained, weights_dir, cfg_options
+        )
+        return build_model(cfg, checkpoint, device)

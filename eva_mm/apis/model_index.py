@@ -15,7 +15,7 @@ import eva_mm
 from eva_mm.apis.errors import UserError
 from eva_mm.tasks import find_task
 
-# where the released files are (README of the release); nothing here downloads them
+# where the released files are (README of the release), unless a metafile says otherwise; nothing here downloads them
 HUB = 'https://huggingface.co/BAAI/EVA'
 WEIGHTS_VARIABLE = 'EVA_MM_WEIGHTS'
 WEIGHTS_FOLDER = 'checkpoints'
@@ -29,7 +29,8 @@ class ModelInfo:
         name: What it is called: the name of its metafile, or its place among the configs without ``.py``.
         task: A name of :data:`eva_mm.tasks.TASKS`; empty for a config of one's own.
         config: Its config file.
-        weights: Name of the released file on the public hub; ``None`` if none was released.
+        weights: Name of the released file; ``None`` if none was released.
+        hub: Address of the folder that has it.
         metadata: ``Parameters`` and ``Training Data``, where a metafile says so.
         results: The published figures, as in the metafile.
     """
@@ -38,6 +39,7 @@ class ModelInfo:
     task: str
     config: Path
     weights: str | None = None
+    hub: str = HUB
     metadata: Mapping[str, Any] = field(default_factory=dict)
     results: tuple[Mapping[str, Any], ...] = ()
 
@@ -72,6 +74,7 @@ def _of_metafile(entry: Mapping[str, Any], root: Path) -> ModelInfo:
         task=_task(config.relative_to(root / 'configs')),
         config=config,
         weights=entry.get('Weights') and Path(entry['Weights']).name,
+        hub=entry.get('Hub', HUB),
         metadata=entry.get('Metadata') or {},
         results=tuple(entry.get('Results') or ()),
     )
@@ -166,6 +169,6 @@ def find_weights(info: ModelInfo, weights_dir: str | os.PathLike | None = None) 
     if not path.is_file():
         raise FileNotFoundError(
             f'{info.name} needs the released file {info.weights}, which is not in the folder {folder}: get it from '
-            f'{HUB} and put it there, or name your folder with {WEIGHTS_VARIABLE} or weights_dir.'
+            f'{info.hub} and put it there, or name your folder with {WEIGHTS_VARIABLE} or weights_dir.'
         )
     return path

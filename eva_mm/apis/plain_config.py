@@ -1,30 +1,9 @@
-"""Reading the config that a checkpoint carries, without running it: checkpoints come from anywhere."""
-
-import ast
-from typing import Any
+"""The config that a checkpoint carries, read without running it."""
 
 from mmengine.config import Config
 
-_CALLS = {'dict': dict, 'set': set}
-
-
-def _value(node: ast.expr) -> Any:
-    """The value of an expression of constants, lists, tuples, dicts and ``dict(...)``."""
-    if isinstance(node, ast.Constant):
-        return node.value
-    if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
-        kind = {ast.List: list, ast.Tuple: tuple, ast.Set: set}[type(node)]
-        return kind(_value(item) for item in node.elts)
-    if isinstance(node, ast.Dict) and None not in node.keys:
-        return {_value(key): _value(item) for key, item in zip(node.keys, node.values)}
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return -_value(node.operand)
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _CALLS:
-        # mmengine writes dict({...}, key=value) where a key is no name
-        if all(keyword.arg for keyword in node.keywords):
-            named = {keyword.arg: _value(keyword.value) for keyword in node.keywords}
-            return _CALLS[node.func.id](*map(_value, node.args), **named)
-    raise ValueError(f'line {node.lineno} computes something')
+from eva_mm.checkpoint.config_text import read_config_text
+from eva_mm.safe_io.printed import printable
 
 
 def read_plain_config(text: str) -> Config:
@@ -35,17 +14,12 @@ def read_plain_config(text: str) -> Config:
     Raises:
         ValueError: It is no text of that kind.
     """
-    content = {}
+    content = read_config_text(text)
     try:
-        for statement in ast.parse(text).body:
-            match statement:
-                case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                    content[name] = _value(value)
-                case _:
-                    raise ValueError(f'line {statement.lineno} is no assignment')
-    except (ValueError, SyntaxError, TypeError, RecursionError) as error:
+        return Config(content)
+    # names that Config keeps for itself
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        reason = printable(' '.join(str(error).split())) or type(error).__name__
         raise ValueError(
-            f'The config in the checkpoint is refused, because it is more than values ({error}): '
-            'give the config file in front of the checkpoint.'
+            f'The config in the checkpoint is refused ({reason}): pass the config file in front of the checkpoint.'
         ) from error
-    return Config(content)

@@ -4,16 +4,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import ConfigDict
 from torch import Tensor
 
 import eva_mm
+from eva_mm.apis.carried_config import read_carried_config
 from eva_mm.apis.errors import UserError
 from eva_mm.apis.plain_config import read_plain_config
 from eva_mm.checkpoint import read_checkpoint
-from eva_mm.checkpoint.convert import unwrap
 from eva_mm.checkpoint.save import check_destination, write_weights
-from eva_mm.engine.deepspeed_checkpoint import EMA_PREFIX, read_weights
+from eva_mm.checkpoint.unwrap import unwrap
+from eva_mm.engine.deepspeed.checkpoint import EMA_PREFIX, read_weights
+from eva_mm.safe_io.files import read_text
+from eva_mm.safe_io.weights import value_problem
 
 DTYPES = {'float16': torch.float16, 'bfloat16': torch.bfloat16, 'float32': torch.float32}
 _NOTE = 'last_checkpoint'
@@ -31,7 +33,7 @@ def find_checkpoint(run: Path) -> Path:
         return run
     if not (run / _NOTE).is_file():
         raise UserError(f'{run} is no run with a checkpoint: give a work dir, a checkpoint file or a DeepSpeed folder.')
-    noted = Path((run / _NOTE).read_text().strip())
+    noted = Path(read_text(run / _NOTE).strip())
     # the note keeps the path of the time of training
     return next((path for path in (noted, run / noted.name) if path.exists()), noted)
 
@@ -40,34 +42,25 @@ def _read(checkpoint: Path) -> dict[str, Any]:
     if not checkpoint.is_dir():
         return read_checkpoint(checkpoint)
     weights = read_weights(checkpoint)
-    states = read_checkpoint(next(checkpoint.glob('*_model_states.pt')))
+    states = read_checkpoint(sorted(checkpoint.glob('*_model_states.pt'))[0])
     return {**weights, 'meta': states.get('meta', {})}
 
 
 def _config_text(meta: dict, run: Path) -> str:
     text = meta.get('cfg')
-    if not text:
+    if not text or not isinstance(text, str):
         # DeepSpeed leaves scripts of its own beside its checkpoints
         dumped = [path for path in run.glob('*.py') if not path.name.startswith('zero_to_')]
         if len(dumped) != 1:
             raise UserError(f'The config is neither in the checkpoint nor the one .py file of {run}: put it there.')
-        text = dumped[0].read_text()
-    cfg = read_plain_config(text)
+        text = read_text(dumped[0])
+    cfg = read_carried_config(text, run, to_build=False)
     for key in _RUN_KEYS:
         cfg.pop(key, None)
-    forget_pretrained(cfg.model)
-    return cfg.pretty_text
-
-
-def forget_pretrained(node: Any) -> None:
-    """Take out of a model's config what its weights started from: it is not needed where the weights are at hand."""
-    if isinstance(node, ConfigDict):
-        if (node.get('init_cfg') or {}) and 'Pretrained' in str(node.init_cfg):
-            node.init_cfg = None
-        if node.get('start_from'):
-            node.start_from = None
-        for value in node.values():
-            forget_pretrained(value)
+    published = cfg.pretty_text
+    # a key with a quotation mark in it would become part of the program that others read
+    read_plain_config(published)
+    return published
 
 
 def _plain(value: Any) -> Any:
@@ -109,13 +102,16 @@ def publish(run: str | Path, out: str | Path, dtype: str = 'float16', average: b
     checkpoint_path = find_checkpoint(run)
     checkpoint = _read(checkpoint_path)
     weights = unwrap(checkpoint)
+    if problem := value_problem(weights):
+        raise UserError(f'{checkpoint_path} cannot be published: {problem}.')
     if not average:
         if 'ema_state_dict' not in checkpoint:
             raise UserError(f'{checkpoint_path} keeps no averaged weights: leave --train-weights out.')
         # checkpoints hold the average in front and the weights in training behind
         origin = checkpoint['ema_state_dict']
         weights |= {name.removeprefix(EMA_PREFIX): v for name, v in origin.items() if isinstance(v, Tensor) and v.ndim}
-    meta = checkpoint.get('meta') or {}
+    meta = checkpoint.get('meta')
+    meta = meta if isinstance(meta, dict) else {}
     kept = dict(
         cfg=_config_text(meta, run if run.is_dir() else run.parent),
         dataset_meta=_plain(meta.get('dataset_meta') or {}),

@@ -11,6 +11,11 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from eva_mm.apis.errors import UserError
+from eva_mm.engine.long_run.defaults import add_long_run
+from eva_mm.engine.long_run.full_disk import tolerate_full_disk
+
+# seconds that a batch may take its workers; a block of thousands of pairs takes a minute from a slow disk
+WORKER_TIMEOUT = 1800
 
 # what torchrun sets, and what Slurm calls it
 _SLURM_NAMES = {'RANK': 'SLURM_PROCID', 'WORLD_SIZE': 'SLURM_NTASKS', 'LOCAL_RANK': 'SLURM_LOCALID'}
@@ -45,8 +50,19 @@ def _start_cpu_process_group(cfg: Config) -> None:
         cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel', device_ids=None))
 
 
+def _limit_waiting(cfg: Config) -> None:
+    """Let a loader whose worker hangs, in a file or in the network, end the run instead of waiting for ever."""
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        loader = cfg.get(name)
+        for one in loader if isinstance(loader, (list, tuple)) else [loader]:
+            if isinstance(one, dict) and one.get('num_workers', 0) > 0:
+                one.setdefault('timeout', WORKER_TIMEOUT)
+
+
 def build_runner(cfg: Config) -> Runner:
     """Build mmengine's ``Runner``, or ``FlexibleRunner`` where the config has a ``strategy``.
+
+    The config gets what :func:`~eva_mm.engine.long_run.defaults.add_long_run` adds, whatever host it is of.
 
     Args:
         cfg: A whole config; ``default_scope`` is that of its host.
@@ -54,10 +70,15 @@ def build_runner(cfg: Config) -> Runner:
     Returns:
         The runner, ready for ``train()``, ``val()`` or ``test()``.
     """
+    add_long_run(cfg)
+    _limit_waiting(cfg)
     if cfg.get('strategy') is not None:
         cfg.runner_type = 'FlexibleRunner'
     _use_slurm_environment(cfg)
     if cfg.get('runner_type') is None:
         _start_cpu_process_group(cfg)
-        return Runner.from_cfg(cfg)
-    return RUNNERS.build(cfg)
+        runner = Runner.from_cfg(cfg)
+    else:
+        runner = RUNNERS.build(cfg)
+    tolerate_full_disk(runner)
+    return runner

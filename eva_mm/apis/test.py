@@ -1,19 +1,20 @@
 """Evaluation from the command line."""
 
 import json
-from argparse import Namespace
 from pathlib import Path
 
 from mmengine.config import Config, ConfigDict
 from mmengine.hooks import PrepareTTAHook
 from mmengine.runner import Runner
 
+from eva_mm.apis.carried_config import forget_sources
 from eva_mm.apis.config import check_data_folders, load_config
 from eva_mm.apis.errors import UserError
-from eva_mm.apis.options import parse_cfg_options
-from eva_mm.apis.publish import forget_pretrained
+from eva_mm.apis.options import TestOptions
 from eva_mm.apis.runner import build_runner
 from eva_mm.apis.weights import load_weights, refuse_random_parts
+from eva_mm.safe_io.weights import force_weights_only
+from eva_mm.whole_file import whole_file
 
 
 def _use_tta(cfg: Config) -> None:
@@ -49,46 +50,49 @@ def _dump(cfg: Config, file: str) -> None:
     cfg.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=file)]
 
 
-def prepare_test(args: Namespace) -> Runner:
+def prepare_test(options: TestOptions) -> Runner:
     """The runner that ``tools/test.py`` tests, with its weights loaded.
 
     Args:
-        args: What ``tools/test.py`` parsed.
+        options: Those of ``eva-mm test``.
 
     Raises:
         UserError: An option does not fit the config.
         FileNotFoundError: There is no such checkpoint.
         ValueError: The checkpoint is none, an unsafe one, or one of another model.
     """
-    args.cfg_options = parse_cfg_options(args.cfg_options)
-    cfg = load_config(args.config, args)
-    cfg.launcher = args.launcher
+    force_weights_only()
+    cfg = load_config(
+        options.config, cfg_options=options.cfg_options, work_dir=options.work_dir, data_root=options.data_root
+    )
+    cfg.launcher = options.launcher
     if cfg.get('test_dataloader') is None:
-        raise UserError(f'{args.config} has no test_dataloader: name a config that evaluates.')
-    if args.tta:
+        raise UserError(f'{options.config} has no test_dataloader: name a config that evaluates.')
+    if options.tta:
         _use_tta(cfg)
-    if args.show_dir:
-        _show(cfg, args.show_dir)
-    if args.dump:
-        _dump(cfg, args.dump)
+    if options.show_dir:
+        _show(cfg, options.show_dir)
+    if options.dump:
+        _dump(cfg, options.dump)
     check_data_folders(cfg, ('test_dataloader',))
-    if Path(args.checkpoint).is_dir():
+    if Path(options.checkpoint).is_dir():
         # a DeepSpeed folder, which only its strategy can read
-        cfg.load_from = args.checkpoint
+        cfg.load_from = options.checkpoint
         return build_runner(cfg)
     cfg.strategy = cfg.load_from = None
     # what a checkpoint of the whole model overwrites anyway need not exist
-    forget_pretrained(cfg.model)
+    forget_sources(cfg.model)
     runner = build_runner(cfg)
-    if args.tta:
+    if options.tta:
         runner.register_hook(PrepareTTAHook(cfg.tta_model))
-    report = load_weights(runner.model, args.checkpoint)
-    refuse_random_parts(runner.model, args.checkpoint, report)
+    report = load_weights(runner.model, options.checkpoint)
+    refuse_random_parts(runner.model, options.checkpoint, report)
     return runner
 
 
 def write_metrics(metrics: dict, file: str) -> None:
-    """Write metrics as json, making the folder if need be."""
+    """Write metrics as json, whole or not at all, making the folder if need be."""
     path = Path(file)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(metrics, indent=2, default=float))
+    with whole_file(path) as part:
+        part.write_text(json.dumps(metrics, indent=2, default=float))

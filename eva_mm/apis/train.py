@@ -1,6 +1,5 @@
 """Training from the command line."""
 
-from argparse import Namespace
 from pathlib import Path
 
 from mmengine.config import Config
@@ -9,13 +8,15 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from eva_mm.apis.config import check_data_folders, load_config
 from eva_mm.apis.errors import UserError
 from eva_mm.apis.log_to import log_to
-from eva_mm.apis.options import parse_cfg_options
+from eva_mm.apis.options import TrainOptions
+from eva_mm.apis.resume import choose_checkpoint
 from eva_mm.apis.runner import build_runner
 from eva_mm.apis.weights import LoadWeightsHook
-from eva_mm.checkpoint import read_checkpoint
-from eva_mm.engine.checkpoint_store import damage
-from eva_mm.engine.roll_back import resume_from
-from eva_mm.engine.run_summary_hook import RunSummaryHook
+from eva_mm.apis.work_dir import claim_work_dir
+from eva_mm.checkpoint import Checkpoint
+from eva_mm.engine.hooks.run_summary_hook import RunSummaryHook
+from eva_mm.engine.long_run.defaults import add_long_run
+from eva_mm.safe_io.weights import force_weights_only
 
 
 def _use_amp(cfg: Config) -> None:
@@ -41,18 +42,18 @@ def _drop_validation(cfg: Config) -> None:
         cfg[key] = None
 
 
-def _set_start(cfg: Config, args: Namespace) -> None:
+def _set_start(cfg: Config, options: TrainOptions) -> None:
     """Where training starts: resume a run, or load weights only."""
-    if args.load_from:
-        if not Path(args.load_from).exists():
-            raise UserError(f'--load-from names {args.load_from!r}, which does not exist: give a checkpoint.')
-        cfg.load_from = args.load_from
-    if args.resume:
+    if options.load_from:
+        if not Path(options.load_from).exists():
+            raise UserError(f'--load-from: checkpoint not found: {options.load_from}.')
+        cfg.load_from = options.load_from
+    if options.resume:
         cfg.resume = True
-        if args.resume != 'auto':
-            if not Path(args.resume).exists():
-                raise UserError(f'--resume names {args.resume!r}, which does not exist: give a checkpoint of the run.')
-            cfg.load_from = args.resume
+        if options.resume != 'auto':
+            if not Path(options.resume).exists():
+                raise UserError(f'--resume: checkpoint not found: {options.resume} (pass one of the run).')
+            cfg.load_from = options.resume
 
 
 def _check_batches(runner: Runner) -> None:
@@ -66,49 +67,44 @@ def _check_batches(runner: Runner) -> None:
         )
 
 
-def _choose_checkpoint(runner: Runner) -> None:
-    """Resume from the newest checkpoint that is sound, or from the given one if it is."""
-    if runner._load_from is None:
-        runner._load_from = resume_from(runner.work_dir)
-        runner._resume = runner._load_from is not None
-    elif (why := damage(Path(runner._load_from))) is not None:
-        raise UserError(f'--resume names {runner._load_from!r}, which is damaged ({why}): give another checkpoint.')
-
-
-def prepare_training(args: Namespace) -> Runner:
+def prepare_training(options: TrainOptions) -> Runner:
     """The runner that ``tools/train.py`` trains.
 
     Args:
-        args: What ``tools/train.py`` parsed.
+        options: Those of ``eva-mm train``.
 
     Raises:
         UserError: Any of the options does not fit the config or names a missing file.
     """
-    args.cfg_options = parse_cfg_options(args.cfg_options)
-    cfg = load_config(args.config, args)
-    cfg.launcher = args.launcher
-    if args.no_validate:
+    force_weights_only()
+    cfg = load_config(
+        options.config, cfg_options=options.cfg_options, work_dir=options.work_dir, data_root=options.data_root
+    )
+    cfg.launcher = options.launcher
+    if not options.validate:
         _drop_validation(cfg)
-    if args.amp:
+    if options.amp:
         _use_amp(cfg)
-    if args.auto_scale_lr:
+    if options.auto_scale_lr:
         _scale_lr(cfg)
-    if args.seed is not None:
+    if options.seed is not None:
         cfg.setdefault('randomness', {})
-        cfg.randomness.seed = args.seed
-    if getattr(args, 'log_to', None):
-        log_to(cfg, args.log_to)
-    _set_start(cfg, args)
+        cfg.randomness.seed = options.seed
+    if options.log_to:
+        log_to(cfg, options.log_to)
+    _set_start(cfg, options)
     check_data_folders(cfg, ('train_dataloader', 'val_dataloader'))
     start = None
     if cfg.get('load_from') and not cfg.get('resume') and cfg.get('strategy') is None:
-        start, cfg.load_from = cfg.load_from, None
-        read_checkpoint(start)
+        start, cfg.load_from = Checkpoint.open(cfg.load_from), None
+    claim_work_dir(cfg)
+    protection = add_long_run(cfg)
     runner = build_runner(cfg)
+    runner.logger.info(protection)
     if start:
         runner.register_hook(LoadWeightsHook(start))
     if cfg.get('resume'):
-        _choose_checkpoint(runner)
+        choose_checkpoint(runner)
     runner.register_hook(RunSummaryHook())
     # built here, so that a wrong key of train_cfg or of a data set is found as wrong input and not as a defect
     _check_batches(runner)

@@ -1,6 +1,7 @@
 """Loading whole models: of our runs, of hosts, or any released EVA file, never silently in part."""
 
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
@@ -9,22 +10,40 @@ from mmengine.runner import Runner
 from torch import nn
 
 from eva_mm.apis.errors import UserError
-from eva_mm.checkpoint import Report, load_model, read_checkpoint
-from eva_mm.checkpoint.convert import unwrap
+from eva_mm.checkpoint import Checkpoint, Report, load_model
+from eva_mm.checkpoint.file import Source
+from eva_mm.checkpoint.file_grid import recorded_grid
+from eva_mm.checkpoint.key_tables import key_table
+from eva_mm.safe_io.printed import printable
+from eva_mm.safe_io.weights import value_problem
 
 
-def _load_as_it_is(model: nn.Module, weights: dict, checkpoint: str) -> str:
+def _load_as_it_is(model: nn.Module, checkpoint: Checkpoint) -> str:
+    weights = checkpoint.weights
+    if problem := value_problem(weights, model.state_dict()):
+        raise UserError(f'{checkpoint} cannot be loaded into {type(model).__name__}: {problem}.')
     result = model.load_state_dict(weights, strict=False)
     if result.missing_keys or result.unexpected_keys:
         raise UserError(
             f'{checkpoint} does not fit {type(model).__name__}: it lacks {len(result.missing_keys)} weights '
-            f'({", ".join(result.missing_keys[:3])}) and has {len(result.unexpected_keys)} others '
-            f'({", ".join(result.unexpected_keys[:3])}); give a checkpoint of this config.'
+            f'({_first(result.missing_keys)}) and has {len(result.unexpected_keys)} others '
+            f'({_first(result.unexpected_keys)}); give a checkpoint of this config.'
         )
     return f'loaded {len(weights)} weights from {checkpoint}'
 
 
-def load_weights(model: nn.Module, checkpoint: str) -> Report | None:
+def _first(names: list[str]) -> str:
+    return ', '.join(printable(name, 80) for name in names[:3])
+
+
+def _of_its_grid(model: nn.Module, task: str, checkpoint: Mapping[str, Any]) -> bool:
+    """Whether positions with as many rows as the model's are of the model's grid: recorded, or a square as usual."""
+    grid = getattr(getattr(model, key_table(task).trunk.removesuffix('.'), None), 'grid', None)
+    recorded = recorded_grid(checkpoint)
+    return grid in (None, recorded) or (recorded is None and len(grid) == 2 and grid[0] == grid[1])
+
+
+def load_weights(model: nn.Module, checkpoint: Source) -> Report | None:
     """Load a checkpoint into a model built from a config.
 
     Models with an EVA backbone take every file that :func:`eva_mm.checkpoint.convert_state_dict` knows, others a
@@ -38,16 +57,18 @@ def load_weights(model: nn.Module, checkpoint: str) -> Report | None:
         ValueError: It is no checkpoint, an unsafe one, or one of another model.
     """
     model = model.module if is_model_wrapper(model) else model
-    weights, own = unwrap(read_checkpoint(checkpoint)), model.state_dict()
+    opened = Checkpoint.open(checkpoint)
+    weights, own = opened.weights, model.state_dict()
     task = getattr(getattr(model, 'backbone', model), 'checkpoint_task', None)
     # a plain EVA backbone may stand in the model of another task: its own checkpoints need no conversion
     fits = weights.keys() == own.keys() and all(weights[name].shape == own[name].shape for name in own)
-    report = load_model(model, checkpoint, task) if task and not fits else None
-    print_log(str(report or _load_as_it_is(model, weights, checkpoint)), logger='current')
+    convert = task and not (fits and _of_its_grid(model, task, opened.content))
+    report = load_model(model, opened, task) if convert else None
+    print_log(str(report or _load_as_it_is(model, opened)), logger='current')
     return report
 
 
-def refuse_random_parts(model: nn.Module, checkpoint: Path | str, report: Report | None) -> None:
+def refuse_random_parts(model: nn.Module, checkpoint: Source, report: Report | None) -> None:
     """Training may start without a head for these classes; the predictions of such a model mean nothing.
 
     Args:
@@ -79,9 +100,10 @@ class LoadWeightsHook(Hook):
 
     priority = 'VERY_HIGH'
 
-    def __init__(self, checkpoint: str) -> None:
+    def __init__(self, checkpoint: Source) -> None:
         self.checkpoint = checkpoint
 
     def before_train(self, runner: Runner) -> None:
-        """Load them."""
+        """Load them, and let the file go."""
         load_weights(runner.model, self.checkpoint)
+        self.checkpoint = str(self.checkpoint)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from eva_mm.checkpoint.convert import unwrap
-from eva_mm.checkpoint.load import read_checkpoint
+from eva_mm.checkpoint.file import Checkpoint
+from eva_mm.safe_io.weights import value_problem
 
 
 def average_checkpoints(files: Sequence[str | os.PathLike]) -> dict[str, Tensor]:
@@ -23,16 +23,16 @@ def average_checkpoints(files: Sequence[str | os.PathLike]) -> dict[str, Tensor]
         Weights by name, in the dtype they have in the first file.
 
     Raises:
-        ValueError: Fewer than two files, or files of different models.
+        ValueError: Fewer than two files, files of different models, or weights that are not finite.
         FileNotFoundError: A file does not exist.
     """
     if len(files) < 2:
         raise ValueError(f'{len(files)} checkpoint is nothing to average: give two or more of one run.')
-    first = unwrap(read_checkpoint(files[0]))
+    first = _finite_weights(files[0])
     dtypes = {name: tensor.dtype for name, tensor in first.items()}
     total = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in first.items()}
     for file in files[1:]:
-        weights = unwrap(read_checkpoint(file))
+        weights = _finite_weights(file)
         differing = [name for name in weights.keys() | total.keys() if not _same_shape(weights, total, name)]
         if differing:
             raise ValueError(
@@ -45,6 +45,13 @@ def average_checkpoints(files: Sequence[str | os.PathLike]) -> dict[str, Tensor]
         name: (tensor / len(files)).to(dtypes[name]) if tensor.is_floating_point() else tensor
         for name, tensor in total.items()
     }
+
+
+def _finite_weights(file: str | os.PathLike) -> dict[str, Tensor]:
+    weights = Checkpoint.open(file).weights
+    if problem := value_problem(weights):
+        raise ValueError(f'{file} cannot be averaged: {problem}.')
+    return weights
 
 
 def _same_shape(one: dict[str, Tensor], other: dict[str, Tensor], name: str) -> bool:

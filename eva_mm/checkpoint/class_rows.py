@@ -6,6 +6,8 @@ from pathlib import Path
 
 from torch import Tensor
 
+from eva_mm.safe_io.files import read_lines
+
 # a class that the other classifier does not know
 NO_ROW = -1
 
@@ -23,7 +25,7 @@ def read_class_rows(path: str | os.PathLike) -> list[int]:
             f'There is no row map {path}: make it with tools/dataset_converters/make_k722.py, or give another file.'
         )
     rows = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    for number, line in enumerate(read_lines(path), 1):
         try:
             rows.append(int(line.split(maxsplit=1)[0]))
         except (IndexError, ValueError):

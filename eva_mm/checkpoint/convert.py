@@ -7,15 +7,16 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from eva_mm.checkpoint.assemble import assemble
+from eva_mm.checkpoint.file_grid import recorded_grid
 from eva_mm.checkpoint.fit import drop_spare_rows, fit_state_dict
 from eva_mm.checkpoint.key_tables import key_table
 from eva_mm.checkpoint.layouts import find_layout
 from eva_mm.checkpoint.rename import released_names, rename
-from eva_mm.checkpoint.report import Report
+from eva_mm.checkpoint.report import Report, fold_names
 from eva_mm.checkpoint.rules import KeyTable, Layout, Row, any_match
-
-# under which checkpoints keep their weights, in the order they are asked
-WRAPPERS = ('state_dict', 'model', 'module')
+from eva_mm.checkpoint.unwrap import unwrap
+from eva_mm.safe_io.weights import value_problem
 
 AS_IT_IS = (Row(r'(.*)', r'\1'),)
 OWN = Layout('eva_mm', ())
@@ -33,27 +34,6 @@ class Conversion(NamedTuple):
     report: Report
 
 
-def unwrap(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The weights of a checkpoint: what lies under :data:`WRAPPERS`, without ``module.`` before every name.
-
-    Raises:
-        ValueError: It holds no tensors.
-    """
-    # each at most once: a file may hold a dict that contains itself
-    for _ in WRAPPERS:
-        wrapper = next((key for key in WRAPPERS if isinstance(checkpoint.get(key), Mapping)), None)
-        checkpoint = checkpoint[wrapper] if wrapper else checkpoint
-    weights = {name: each for name, each in checkpoint.items() if isinstance(name, str) and isinstance(each, Tensor)}
-    if not weights:
-        raise ValueError(
-            f'The checkpoint holds no weights: its keys are {", ".join(map(str, list(checkpoint)[:5])) or "none"}; '
-            f'expected tensors, on top or under {", ".join(WRAPPERS)}.'
-        )
-    if all(name.startswith('module.') for name in weights):
-        weights = {name.removeprefix('module.'): value for name, value in weights.items()}
-    return weights
-
-
 def _compare(table: KeyTable, target: Mapping[str, Tensor], report: Report) -> None:
     for name in target:
         if name in report.loaded:
@@ -63,6 +43,13 @@ def _compare(table: KeyTable, target: Mapping[str, Tensor], report: Report) -> N
             report.missing.append(name)
         else:
             report.fresh[name] = fresh.reason
+    blocks = {re.match(r'.*blocks\.\d+\.', name) for name in report.loaded} - {None}
+    halved = [name for name in report.missing if name.startswith(tuple({match[0] for match in blocks}))]
+    if halved:
+        raise ValueError(
+            f'The checkpoint has only some of the weights of blocks: it lacks {fold_names(halved)}. '
+            'Give a file of the same architecture.'
+        )
 
 
 def convert_state_dict(
@@ -72,6 +59,8 @@ def convert_state_dict(
     target: Mapping[str, Tensor] | None = None,
     grid: tuple[int, ...] | None = None,
     only: str = '',
+    file_grid: tuple[int, ...] | None = None,
+    resize: tuple[int, str] = (1, 'bicubic'),
 ) -> Conversion:
     """Convert the weights of any EVA checkpoint to those of the model that this task's configs build.
 
@@ -87,12 +76,17 @@ def convert_state_dict(
         grid: Patches of the target's positions, (H, W) or (T, H, W). Needed where they are not square, and from one
             clip length to another.
         only: Take only weights whose name in the model starts so, for instance ``'backbone.'``.
+        file_grid: Patches of the file's positions. Needed where the file does not say it and it is not that of a
+            released model: see :mod:`eva_mm.checkpoint.file_grid`.
+        resize: Rows of the position table that belong to no patch, and how the others are resized: a name of
+            :data:`eva_mm.layers.position_embedding.RESIZE_RULES`.
 
     Returns:
         The weights and the report. Resized weights are fp32, others keep their dtype.
 
     Raises:
-        ValueError: Unknown task or source, no weights, no EVA checkpoint, or one of another architecture.
+        ValueError: Unknown task or source, no weights, no EVA checkpoint, one of another architecture, with values that
+            no weight can have, or whose grid is not known.
     """
     table = key_table(task)
     weights = unwrap(state_dict)
@@ -101,12 +95,16 @@ def convert_state_dict(
     report = Report(task, layout.name)
     if of_the_model or (layout.name == OWN.name and table.own and any_match(table.own, weights)):
         layout, table = OWN, replace(table, rows=AS_IT_IS)
-    renamed = rename(weights, released_names(weights, layout), table.rows, report, target, only)
+    weights, released = assemble(weights, released_names(weights, layout))
+    renamed = rename(weights, released, table.rows, report, target, only)
+    if problem := value_problem(renamed, target):
+        raise ValueError(f'The checkpoint cannot be used: {problem}.')
     if target is not None:
         spare, mark = table.spare_rows
         if mark and any_match(mark, weights):
             renamed = drop_spare_rows(renamed, target, spare, report)
-        renamed = fit_state_dict(renamed, target, table.per_class, grid, report)
+        file_grid = file_grid or recorded_grid(state_dict)
+        renamed = fit_state_dict(renamed, target, table.per_class, grid, report, file_grid, resize)
     report.loaded = list(renamed)
     if target is not None:
         _compare(table, target, report)

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from eva_mm.checkpoint.convert import Conversion, unwrap
+from eva_mm.checkpoint.assemble import assemble
+from eva_mm.checkpoint.convert import Conversion
 from eva_mm.checkpoint.layouts import find_layout
 from eva_mm.checkpoint.rename import released_names, rename
 from eva_mm.checkpoint.report import Report
 from eva_mm.checkpoint.rules import Row, any_match
+from eva_mm.checkpoint.unwrap import unwrap
 
 _TRUNK = r'((?:cls_token|pos_embed|patch_embed|blocks|norm)(?:\..*)?)'
 _AS_IT_IS = Row(r'(.*)', r'\1')
@@ -27,6 +29,23 @@ class Export(NamedTuple):
     reason: str = ''
 
 
+def _timm_rows(prefix: str) -> tuple[Row, ...]:
+    """Blocks of EVA and EVA-02 with timm's names."""
+    block = r'(blocks\.\d+\.)'
+    names = (
+        (r'attn\.([qv])_bias', r'attn.\2_proj.bias', r'blocks\.0\.attn\.q_proj\.weight'),
+        (r'attn\.inner_attn_ln\.(.*)', r'attn.norm.\2', ''),
+        (r'mlp\.ffn_ln\.(.*)', r'mlp.norm.\2', ''),
+        (r'mlp\.w1\.(.*)', r'mlp.fc1_g.\2', ''),
+        (r'mlp\.w2\.(.*)', r'mlp.fc1_x.\2', ''),
+        (r'mlp\.w12\.(.*)', r'mlp.fc1.\2', ''),
+        (r'mlp\.w3\.(.*)', r'mlp.fc2.\2', ''),
+    )
+    return tuple(Row(block + old, rf'{prefix}\1{new}', having=having) for old, new, having in names)
+
+
+_OTHER_FAMILIES = r'register_tokens|(norm_pre|attn_pool)\..*'
+
 EXPORTS: dict[str, Export] = {
     'released': Export((Row(_TRUNK, r'visual.\1', having=r'text\..*'), _AS_IT_IS)),
     'timm': Export(
@@ -36,20 +55,22 @@ EXPORTS: dict[str, Export] = {
             Row(r'decoder_(embed|pos_embed|blocks|norm)(\..*)?', reason='timm has no masked image modelling'),
             Row(r'text\..*', reason='timm has no text towers'),
             Row(r'visual\.head\.(.*)', r'head.\1'),
+            *_timm_rows(''),
             _AS_IT_IS,
         ),
-        r'head\.0\..*',
-        "timm's EVA has no batch normalisation before its classifier",
+        rf'head\.0\..*|{_OTHER_FAMILIES}',
+        "timm's EVA has no batch normalisation before its classifier, and other families are not written",
     ),
     'open_clip': Export(
         (
+            *_timm_rows('visual.trunk.'),
             Row(_TRUNK, r'visual.trunk.\1'),
             Row(r'visual\.head\.(.*)', r'visual.trunk.head.\1'),
             Row(r'text\.(logit_scale)', r'\1'),
             Row(r'(text\..*)', r'\1'),
         ),
-        r'(mask_token|(lm_head|fc_norm|head)\..*)',
-        'open_clip takes the two towers of EVA-CLIP',
+        rf'(mask_token|(lm_head|fc_norm|head)\..*)|{_OTHER_FAMILIES}',
+        'open_clip takes the two towers of EVA-CLIP and of EVA-02-CLIP',
     ),
 }
 
@@ -59,8 +80,8 @@ def export_state_dict(state_dict: Mapping[str, Any], to: str, source: str = 'aut
 
     Args:
         state_dict: As for :func:`eva_mm.checkpoint.convert_state_dict`.
-        to: ``'released'`` (as published), ``'timm'`` (``eva_giant_patch14_*``, ``eva_large_patch14_*``) or
-            ``'open_clip'`` (``EVA01-g-14``).
+        to: ``'released'`` (as published), ``'timm'`` (``eva_giant_patch14_*``, ``eva_large_patch14_*``, ``eva02_*``) or
+            ``'open_clip'`` (``EVA01-g-14``, ``EVA02-*``).
         source: Layout of the file.
 
     Returns:
@@ -73,7 +94,7 @@ def export_state_dict(state_dict: Mapping[str, Any], to: str, source: str = 'aut
         raise ValueError(f'to={to!r} is unknown: choose from {", ".join(EXPORTS)}.')
     weights = unwrap(state_dict)
     layout, export = find_layout(weights, source), EXPORTS[to]
-    released = released_names(weights, layout)
+    weights, released = assemble(weights, released_names(weights, layout))
     if export.impossible and any_match(export.impossible, [name for name, _ in released.values()]):
         raise ValueError(f'This checkpoint cannot be written for {to}: {export.reason}.')
     report = Report(to, layout.name)

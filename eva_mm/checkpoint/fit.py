@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from eva_mm.checkpoint import resample
+from eva_mm.checkpoint.file_grid import Grid, find_grid
 from eva_mm.checkpoint.report import Report
-
-Grid = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -21,34 +20,41 @@ class Geometry:
     Attributes:
         clip_file: The file's model takes clips.
         clip_model: The model that the weights are for takes clips.
-        grid: (H, W) or (T, H, W) of the model's positions; ``None`` if it has to be inferred.
+        file_grid: (H, W) or (T, H, W) of the file's positions; ``None`` if it is not known.
+        grid: The same of the model's positions.
+        rows: Positions in front that belong to no patch.
+        rule: How the others are resized.
     """
 
     clip_file: bool
     clip_model: bool
+    file_grid: Grid | None
     grid: Grid | None
+    rows: int
+    rule: str
 
-
-def _position_grids(tokens: int, new_tokens: int, geometry: Geometry) -> tuple[Grid, Grid]:
-    grid = geometry.grid
-    if not geometry.clip_model:
-        if geometry.clip_file:
+    def grids(self, tokens: int, new_tokens: int) -> tuple[Grid, Grid, str]:
+        """Grid of a table of the file, of the model, and the remark of :func:`find_grid`."""
+        if self.clip_file and not self.clip_model:
             raise ValueError('The checkpoint is of a video model, whose positions cannot serve images.')
-        return resample.square_grid(tokens), grid or resample.square_grid(new_tokens)
-    if not geometry.clip_file:
-        image = resample.square_grid(tokens)
-        return image, grid or (new_tokens // tokens, *image)
-    if grid is None or tokens % math.prod(grid[1:]):
-        raise ValueError(
-            f'A clip of {tokens} patches cannot be cut into frames of {(grid or ("H", "W"))[-2:]} patches: '
-            'give the grid of the model as (T, H, W), with the height and width that the file was trained at.'
-        )
-    return (tokens // math.prod(grid[1:]), *grid[1:]), grid
+        old, remark = find_grid(tokens, self.clip_file, self.file_grid, self.grid)
+        if self.grid is not None:
+            return old, self.grid, remark
+        if not self.clip_model:
+            return old, resample.square_grid(new_tokens), remark
+        return old, (new_tokens // math.prod(old[-2:]), *old[-2:]), remark
+
+    def describe(self, table: Tensor, like: Tensor) -> str:
+        """How the grid of a position table changes: ``4x4 -> 2x8``, with the remark."""
+        old, new, remark = self.grids(table.shape[1] - self.rows, like.shape[1] - self.rows)
+        change = ' -> '.join('x'.join(map(str, grid)) for grid in (old, new))
+        return f'{change} ({remark})' if remark else change
 
 
 def _fit_positions(weight: Tensor, like: Tensor, geometry: Geometry) -> Tensor:
-    grid, new_grid = _position_grids(weight.shape[1] - 1, like.shape[1] - 1, geometry)
-    return resample.resize_positions(weight, grid, new_grid)
+    rows = geometry.rows
+    grid, new_grid, _ = geometry.grids(weight.shape[1] - rows, like.shape[1] - rows)
+    return resample.resize_positions(weight, grid, new_grid, rows, geometry.rule)
 
 
 def _fit_patch_kernel(weight: Tensor, like: Tensor, geometry: Geometry) -> Tensor:
@@ -59,11 +65,18 @@ def _fit_patch_kernel(weight: Tensor, like: Tensor, geometry: Geometry) -> Tenso
 
 
 def _fit_relative_positions(weight: Tensor, like: Tensor, geometry: Geometry) -> Tensor:
-    windows = []
-    for rows in (weight.shape[0], like.shape[0]):
-        side, _ = resample.square_grid(rows - 3)
-        windows.append(((side + 1) // 2,) * 2)
-    return resample.resize_relative_position_table(weight, *windows)
+    window, new_window = _window(len(weight), geometry.file_grid), _window(len(like), geometry.grid)
+    if window == new_window:
+        return weight
+    return resample.resize_relative_position_table(weight, window, new_window)
+
+
+def _window(rows: int, grid: Grid | None) -> tuple[int, int]:
+    """Window of a relative-position table: the grid of the positions, or a square if the table is not of that grid."""
+    if grid is not None and len(grid) == 2 and rows == (2 * grid[0] - 1) * (2 * grid[1] - 1) + 3:
+        return grid
+    side, _ = resample.square_grid(rows - 3)
+    return (side + 1) // 2, (side + 1) // 2
 
 
 def _fit_decomposed(weight: Tensor, like: Tensor, geometry: Geometry) -> Tensor:
@@ -79,6 +92,8 @@ FITTERS: tuple[tuple[re.Pattern, Callable[[Tensor, Tensor, Geometry], Tensor]], 
         (r'.*\.rel_pos\.[hw]', _fit_decomposed),
     )
 )
+# tables of the same number of rows may be of another grid
+_OF_A_GRID = re.compile(r'(.*\.)?((decoder_)?pos_embed|relative_position_bias_table)')
 
 
 def _fit(name: str, weight: Tensor, like: Tensor, geometry: Geometry) -> Tensor | None:
@@ -135,27 +150,31 @@ def fit_state_dict(
     per_class: str,
     grid: Grid | None,
     report: Report,
+    file_grid: Grid | None = None,
+    resize: tuple[int, str] = (1, 'bicubic'),
 ) -> dict[str, Tensor]:
-    """Resize what has another shape in ``target``; drop classifiers of other classes.
+    """Resize what has another shape or another grid in ``target``; drop classifiers of other classes.
 
     Args:
         weights: Weights by their names in the model.
         target: The model's weights; only shapes count, they may lie on the meta device.
         per_class: Expression of names whose shape follows the number of classes.
-        grid: As in :class:`Geometry`.
-        report: Gets ``resized`` and ``dropped``.
+        grid: As in :class:`Geometry`; without it, tables of the same shape are taken to be of the same grid.
+        report: Gets ``resized``, ``grids`` and ``dropped``.
+        file_grid: As in :class:`Geometry`.
+        resize: ``rows`` and ``rule`` of :class:`Geometry`.
 
     Returns:
         The weights, all of them with the shape that ``target`` has.
 
     Raises:
-        ValueError: A weight has another shape that no resizing explains.
+        ValueError: A weight has another shape that no resizing explains, or the grid of the file is not known.
     """
-    geometry = Geometry(_is_clip(weights), _is_clip(target), grid)
+    geometry = Geometry(_is_clip(weights), _is_clip(target), file_grid, grid, *resize)
     mismatched, fitted = {}, {}
     for name, weight in weights.items():
         like = target.get(name)
-        if like is None or weight.shape == like.shape:
+        if like is None or (weight.shape == like.shape and (grid is None or not _OF_A_GRID.fullmatch(name))):
             fitted[name] = weight
             continue
         shapes = tuple(weight.shape), tuple(like.shape)
@@ -166,14 +185,21 @@ def fit_state_dict(
             mismatched[name] = shapes
         else:
             fitted[name] = resized
-            report.resized[name] = shapes
+            if resized is not weight:
+                report.resized[name] = shapes
+                if name.endswith('pos_embed'):
+                    report.grids[name] = geometry.describe(weight, like)
     if mismatched:
         raise _wrong_model(mismatched)
     return fitted
 
 
 def fit_to_size(
-    weights: dict[str, Tensor], report: Report, patch_size: int | None = None, img_size: int | None = None
+    weights: dict[str, Tensor],
+    report: Report,
+    patch_size: int | None = None,
+    img_size: int | None = None,
+    file_grid: Grid | None = None,
 ) -> dict[str, Tensor]:
     """Resize weights to square patches and images where there is no model to take the shapes from.
 
@@ -182,6 +208,7 @@ def fit_to_size(
         report: Gets ``resized``.
         patch_size: Side of a patch in pixels; ``None`` keeps it.
         img_size: Side of the image in pixels; ``None`` keeps the grid.
+        file_grid: As in :class:`Geometry`.
 
     Returns:
         All weights.
@@ -202,4 +229,5 @@ def fit_to_size(
             if name.endswith('pos_embed')
         }
     empty = {name: torch.empty(shape, device='meta') for name, shape in target.items()}
-    return fit_state_dict(weights, empty, '', None, report)
+    grid = (img_size // patch_size,) * 2 if img_size is not None else None
+    return fit_state_dict(weights, empty, '', grid, report, file_grid)

@@ -21,25 +21,118 @@ _MMPRETRAIN_ROWS = (
     Row(r'backbone\.(.*)', r'\1'),
 )
 
+# of transformers' DINOv2 and DINOv3, models and backbones, of any version
+_DINO_LAYER = r'(?:.*\.)?layer\.(\d+)\.'
+_TRANSFORMERS_DINO_ROWS = (
+    Row(r'(?:.*\.)?embeddings\.(cls_token|mask_token|register_tokens)', r'\1'),
+    Row(r'(?:.*\.)?embeddings\.position_embeddings', 'pos_embed'),
+    Row(r'(?:.*\.)?embeddings\.patch_embeddings\.(?:projection\.)?(weight|bias)', r'patch_embed.proj.\1'),
+    Row(_DINO_LAYER + r'(norm[12]\..*)', r'blocks.\1.\2'),
+    Row(_DINO_LAYER + r'layer_scale([12])\.lambda1', r'blocks.\1.gamma_\2'),
+    Row(_DINO_LAYER + r'attention\.(?:attention\.)?([qkv])(?:uery|ey|alue|_proj)\.weight', r'blocks.\1.attn.\2.weight'),
+    # DINOv2 has a bias for keys, DINOv3 has none
+    Row(
+        _DINO_LAYER + r'attention\.(?:attention\.)?([qkv])(?:uery|ey|alue|_proj)\.bias',
+        r'blocks.\1.attn.\2.bias',
+        having=r'.*\.position_embeddings',
+    ),
+    Row(_DINO_LAYER + r'attention\.([qkv])_proj\.bias', r'blocks.\1.attn.\2_bias'),
+    Row(_DINO_LAYER + r'attention\.(?:output\.dense|o_proj)\.(.*)', r'blocks.\1.attn.proj.\2'),
+    Row(_DINO_LAYER + r'mlp\.weights_in\.(.*)', r'blocks.\1.mlp.w12.\2'),
+    Row(_DINO_LAYER + r'mlp\.weights_out\.(.*)', r'blocks.\1.mlp.w3.\2'),
+    # the packed SwiGLU of DINOv2, then the other of DINOv3
+    Row(_DINO_LAYER + r'mlp\.gate_proj\.(.*)', r'blocks.\1.mlp.gate.\2', having=r'.*\.position_embeddings'),
+    Row(_DINO_LAYER + r'mlp\.up_proj\.(.*)', r'blocks.\1.mlp.value.\2', having=r'.*\.position_embeddings'),
+    Row(_DINO_LAYER + r'mlp\.gate_proj\.(.*)', r'blocks.\1.mlp.w1.\2'),
+    Row(_DINO_LAYER + r'mlp\.up_proj\.(.*)', r'blocks.\1.mlp.w2.\2', having=r'.*\.mlp\.gate_proj\..*'),
+    Row(_DINO_LAYER + r'mlp\.down_proj\.(.*)', r'blocks.\1.mlp.w3.\2', having=r'.*\.mlp\.gate_proj\..*'),
+    Row(_DINO_LAYER + r'mlp\.(?:fc1|up_proj)\.(.*)', r'blocks.\1.mlp.fc1.\2'),
+    Row(_DINO_LAYER + r'mlp\.(?:fc2|down_proj)\.(.*)', r'blocks.\1.mlp.fc2.\2'),
+    Row(r'(?:.*\.)?(?:layernorm|norm)\.(weight|bias)', r'norm.\1'),
+    Row(r'classifier\..*', reason='classifier of transformers'),
+)
+
+# whether it has the exact GELU of EVA-CLIP, a file does not say
+_OTHER_TEXT = 'a text tower of another family: give eva_mm.CLIPTextTower an init_cfg of its own'
+
+# of transformers' CLIP and SigLIP
+_TRANSFORMERS_CLIP_ROWS = (
+    Row(r'(?:text_model\.|text_projection\.|logit_scale|logit_bias).*', reason=_OTHER_TEXT),
+    Row(r'(?:vision_model\.)?embeddings\.class_embedding', 'cls_token'),
+    Row(r'(?:vision_model\.)?embeddings\.position_embedding\.weight', 'pos_embed'),
+    Row(r'(?:vision_model\.)?embeddings\.patch_embedding\.(.*)', r'patch_embed.proj.\1'),
+    Row(r'(?:vision_model\.)?embeddings\.position_ids', reason='numbers that the model does not need'),
+    Row(r'(?:vision_model\.)?pre_layrnorm\.(.*)', r'norm_pre.\1'),
+    Row(r'(?:vision_model\.)?post_layernorm\.(.*)', r'norm.\1'),
+    Row(r'(?:vision_model\.)?encoder\.layers\.(\d+)\.layer_norm([12])\.(.*)', r'blocks.\1.norm\2.\3'),
+    Row(r'(?:vision_model\.)?encoder\.layers\.(\d+)\.self_attn\.([qkv])_proj\.(.*)', r'blocks.\1.attn.\2.\3'),
+    Row(r'(?:vision_model\.)?encoder\.layers\.(\d+)\.self_attn\.out_proj\.(.*)', r'blocks.\1.attn.proj.\2'),
+    Row(r'(?:vision_model\.)?encoder\.layers\.(\d+)\.(mlp\..*)', r'blocks.\1.\2'),
+    Row(r'(?:vision_model\.)?head\.probe', 'attn_pool.latent'),
+    Row(r'(?:vision_model\.)?head\.attention\.in_proj_(.*)', r'attn_pool.in_proj.\1'),
+    Row(r'(?:vision_model\.)?head\.attention\.out_proj\.(.*)', r'attn_pool.proj.\1'),
+    Row(r'(?:vision_model\.)?head\.layernorm\.(.*)', r'attn_pool.norm.\1'),
+    Row(r'(?:vision_model\.)?head\.(mlp\..*)', r'attn_pool.\1'),
+    Row(r'visual_projection\.weight', 'visual.head.weight'),
+)
+
+# of OpenAI's CLIP, open_clip's own towers and Perception Encoder; a text tower has no prefix
+_OPENAI_ROWS = (
+    Row(
+        r'(?:positional_embedding|text_projection|token_embedding|ln_final|transformer)(?:\..*)?|logit_(?:scale|bias)',
+        reason=_OTHER_TEXT,
+        having=r'visual\.conv1\.weight',
+    ),
+    Row(r'input_resolution|context_length|vocab_size|attn_mask', reason='no weight'),
+    Row(r'(?:visual\.)?class_embedding', 'cls_token'),
+    Row(r'(?:visual\.)?positional_embedding', 'pos_embed'),
+    Row(r'(?:visual\.)?conv1\.(.*)', r'patch_embed.proj.\1'),
+    Row(r'(?:visual\.)?ln_pre\.(.*)', r'norm_pre.\1'),
+    Row(r'(?:visual\.)?ln_post\.(.*)', r'norm.\1'),
+    Row(r'(?:visual\.)?transformer\.resblocks\.(\d+)\.ln_([12])\.(.*)', r'blocks.\1.norm\2.\3'),
+    Row(r'(?:visual\.)?transformer\.resblocks\.(\d+)\.ls_([12])\.gamma', r'blocks.\1.gamma_\2'),
+    Row(r'(?:visual\.)?transformer\.resblocks\.(\d+)\.attn\.in_proj_(.*)', r'blocks.\1.attn.qkv.\2'),
+    Row(r'(?:visual\.)?transformer\.resblocks\.(\d+)\.attn\.out_proj\.(.*)', r'blocks.\1.attn.proj.\2'),
+    Row(r'(?:visual\.)?transformer\.resblocks\.(\d+)\.mlp\.c_fc\.(.*)', r'blocks.\1.mlp.fc1.\2'),
+    Row(r'(?:visual\.)?transformer\.resblocks\.(\d+)\.mlp\.c_proj\.(.*)', r'blocks.\1.mlp.fc2.\2'),
+    Row(r'(?:visual\.)?attn_pool\.probe', 'attn_pool.latent'),
+    Row(r'(?:visual\.)?attn_pool\.attn\.in_proj_(.*)', r'attn_pool.in_proj.\1'),
+    Row(r'(?:visual\.)?attn_pool\.attn\.out_proj\.(.*)', r'attn_pool.proj.\1'),
+    Row(r'(?:visual\.)?attn_pool\.layernorm\.(.*)', r'attn_pool.norm.\1'),
+    Row(r'(?:visual\.)?attn_pool\.mlp\.c_fc\.(.*)', r'attn_pool.mlp.fc1.\1'),
+    Row(r'(?:visual\.)?attn_pool\.mlp\.c_proj\.(.*)', r'attn_pool.mlp.fc2.\1'),
+    Row(r'(?:visual\.)?proj', 'visual.head.transposed'),
+)
+
+_QKV = r'blocks\.\d+\.attn\.(?:qkv|q_proj)\.weight'
+
 GENERAL_LAYOUTS = (
-    Layout('released', (r'blocks\.\d+\.attn\.qkv\.weight',)),
+    Layout('released', (_QKV,)),
     Layout(
         'eva-clip',
-        (r'visual\.blocks\.\d+\.attn\.qkv\.weight',),
-        (Row(r'visual\.((?!head\.).*)', r'\1'),),
+        (rf'visual\.{_QKV}',),
+        # EVA_CLIP g-plus and later files have the scale beside the towers
+        (Row(r'visual\.((?!head\.).*)', r'\1'), Row(r'logit_scale', 'text.logit_scale')),
     ),
     Layout(
         'open_clip',
-        (r'visual\.trunk\.blocks\.\d+\.attn\.qkv\.weight',),
+        (rf'visual\.trunk\.{_QKV}',),
         (
             Row(r'visual\.trunk\.head\.(.*)', r'visual.head.\1'),
             Row(r'visual\.trunk\.(.*)', r'\1'),
             Row(r'logit_scale', 'text.logit_scale'),
         ),
     ),
+    Layout('openai', (r'(visual\.)?conv1\.weight', r'(visual\.)?transformer\.resblocks\.0\..*'), _OPENAI_ROWS),
+    Layout('transformers', (_DINO_LAYER + r'layer_scale1\.lambda1',), _TRANSFORMERS_DINO_ROWS),
+    Layout(
+        'transformers-clip',
+        (r'(vision_model\.)?encoder\.layers\.\d+\.self_attn\.q_proj\.weight', r'.*embeddings\.patch_embedding\.weight'),
+        _TRANSFORMERS_CLIP_ROWS,
+    ),
     Layout('mmpretrain', (r'(backbone\.)?layers\.\d+\.attn\.qkv\.weight',), _MMPRETRAIN_ROWS),
     # our own; its rows follow the task, see `_of_task`
-    Layout('eva_mm', (r'backbone\.blocks\.\d+\.attn\.qkv\.weight',)),
+    Layout('eva_mm', (rf'backbone\.{_QKV}',)),
 )
 
 LAYOUTS: dict[str, Layout] = {

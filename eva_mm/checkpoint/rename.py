@@ -4,17 +4,22 @@ from collections.abc import Collection, Iterable, Mapping
 
 from torch import Tensor
 
+from eva_mm.checkpoint.common import COMMON
 from eva_mm.checkpoint.report import Report
 from eva_mm.checkpoint.rules import Layout, Row, first_match, rows_for
 
 
 def released_names(names: Collection[str], layout: Layout) -> dict[str, tuple[str, str]]:
-    """Each name of a file with ``(released name, '')``, or with ``('', reason)`` where the layout drops it."""
-    rows = rows_for(layout.rows, names)
-    released = {}
-    for name in names:
-        row, new = first_match(name, rows) or (None, name)
-        released[name] = (name, '') if row is None else (new or '', row.reason)
+    """Each name of a file with ``(released name, '')``, or with ``('', reason)`` where the layout drops it.
+
+    The rows of the layout come first, then :data:`COMMON`, which take its names.
+    """
+    released = {name: (name, '') for name in names}
+    for rows in (rows_for(layout.rows, names), rows_for(COMMON, names)):
+        for name, (new, _) in released.items():
+            if match := new and first_match(new, rows):
+                row, to = match
+                released[name] = to or '', row.reason
     return released
 
 
@@ -38,6 +43,9 @@ def rename(
 
     Returns:
         The weights by their new names.
+
+    Raises:
+        ValueError: A weight is not zero that must be.
     """
     compiled = rows_for(rows, {name for name, _ in released.values()})
     renamed = {}
@@ -50,6 +58,10 @@ def rename(
             renamed[new] = weight
             if new != name:
                 report.renamed[name] = new
+        elif row and row.zero and weight.count_nonzero():
+            if row.to is None:
+                raise ValueError(f'{name} must be zero, and it is not: {row.reason}.')
+            report.unexpected.append(name)
         elif reason or (row and row.reason):
             report.dropped[name] = reason or row.reason
         else:

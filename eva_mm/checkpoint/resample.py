@@ -6,11 +6,11 @@ released loaders.
 
 import math
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from eva_mm.layers.geometric_spline import distance_matrix
 from eva_mm.layers.position_embedding import resize_position_embedding
 from eva_mm.layers.relative_position import resize_relative_position
 
@@ -69,63 +69,45 @@ def inflate_patch_kernel(weight: Tensor, tubelet: int) -> Tensor:
     return weight.float().unsqueeze(2).repeat(1, 1, tubelet, 1, 1) / tubelet
 
 
-def inflate_positions(pos_embed: Tensor, frames: int) -> Tensor:
-    """Repeat patch positions for every frame, frame by frame; the row of the class token stays single.
+def inflate_positions(pos_embed: Tensor, frames: int, rows: int = 1) -> Tensor:
+    """Repeat patch positions for every frame, frame by frame; rows of tokens in front stay single.
 
     Args:
-        pos_embed: (1, 1 + H*W, C).
+        pos_embed: (1, E + H*W, C).
         frames: T, in tubelets.
+        rows: E.
 
     Returns:
-        (1, 1 + T*H*W, C).
+        (1, E + T*H*W, C).
     """
-    return torch.cat((pos_embed[:, :1], pos_embed[:, 1:].repeat(1, frames, 1)), dim=1)
+    return torch.cat((pos_embed[:, :rows], pos_embed[:, rows:].repeat(1, frames, 1)), dim=1)
 
 
-def resize_positions(pos_embed: Tensor, grid: tuple[int, ...], new_grid: tuple[int, ...]) -> Tensor:
-    """Take a position table, with one row for the class token, from one grid to another.
+def resize_positions(
+    pos_embed: Tensor, grid: tuple[int, ...], new_grid: tuple[int, ...], rows: int = 1, rule: str = 'bicubic'
+) -> Tensor:
+    """Take a position table from one grid to another.
 
-    (H, W) to (H, W) is bicubic, (T, H, W) to (T, H, W) trilinear, (H, W) to (T, H, W) resizes the image grid and
-    repeats it.
+    (H, W) to (H, W) follows ``rule``, (T, H, W) to (T, H, W) is trilinear, (H, W) to (T, H, W) resizes the image grid
+    and repeats it.
 
     Args:
-        pos_embed: (1, 1 + prod(grid), C).
+        pos_embed: (1, E + prod(grid), C).
         grid: Grid of the table.
         new_grid: Grid wanted.
+        rows: Rows E of tokens in front.
+        rule: A name of :data:`eva_mm.layers.position_embedding.RESIZE_RULES`.
 
     Returns:
-        (1, 1 + prod(new_grid), C) in the dtype of ``pos_embed``.
+        (1, E + prod(new_grid), C) in the dtype of ``pos_embed``.
 
     Raises:
         ValueError: The table does not have that grid, or a clip's table is asked to serve images.
     """
     if len(grid) == 2 and len(new_grid) == 3:
-        return inflate_positions(resize_position_embedding(pos_embed, grid, new_grid[1:]), new_grid[0])
-    return resize_position_embedding(pos_embed, grid, new_grid)
-
-
-def _geometric_positions(size: int, ratio: float) -> np.ndarray:
-    """Positions of ``size`` (odd) relative distances whose steps grow as 1, r, r**2, ... away from 0."""
-    steps = ratio ** np.arange(1, size // 2)
-    half = np.concatenate(([1.0], steps)).cumsum() if size > 1 else np.empty(0)
-    return np.concatenate((-half[::-1], [0.0], half))
-
-
-def _solve_ratio(size: int, new_size: int) -> float:
-    """Ratio in (1.01, 1.5) whose series of ``size // 2`` terms sums to ``new_size // 2``, bisected to 1e-6.
-
-    As in the released loaders the last midpoint counts, not the middle of the last interval.
-    """
-    low, high, ratio = 1.01, 1.5, 0.0
-    while high - low > 1e-6:
-        ratio = (low + high) / 2
-        total = (1 - ratio ** (size // 2)) / (1 - ratio)
-        low, high = (low, ratio) if total > new_size // 2 else (ratio, high)
-    return ratio
-
-
-def _whole_positions(size: int) -> np.ndarray:
-    return np.arange(size) - size // 2
+        image = resize_position_embedding(pos_embed, grid, new_grid[1:], rows, rule)
+        return inflate_positions(image, new_grid[0], rows)
+    return resize_position_embedding(pos_embed, grid, new_grid, rows, rule)
 
 
 def resize_relative_position_table(
@@ -148,23 +130,15 @@ def resize_relative_position_table(
     Raises:
         ValueError: The table has another number of rows than ``window`` asks for.
     """
-    sizes, new_sizes = [2 * side - 1 for side in window], [2 * side - 1 for side in new_window]
-    if table.shape[0] != math.prod(sizes) + 3:
+    rows = [2 * side - 1 for side in window]
+    if table.shape[0] != math.prod(rows) + 3:
         raise ValueError(
             f'A relative-position table of {table.shape[0]} rows does not belong to a window of {tuple(window)}, '
-            f'which has {math.prod(sizes) + 3}.'
+            f'which has {math.prod(rows) + 3}.'
         )
-    if sizes == new_sizes:
+    if tuple(window) == tuple(new_window):
         return table.float()
-    # only here: importing it takes a third of a second, and only tables of the released segmentation models need it
-    from scipy.interpolate import RectBivariateSpline
-
-    old = [_geometric_positions(n, _solve_ratio(n, m)) for n, m in zip(sizes, new_sizes)]
-    new = [_whole_positions(m) for m in new_sizes]
-    maps = table[:-3].float().reshape(*sizes, -1).numpy(force=True)
-    resized = [
-        RectBivariateSpline(*old, maps[..., head], kx=3, ky=3, s=0)(*new).ravel()
-        for head in range(maps.shape[-1])
-    ]
-    patches = torch.from_numpy(np.stack(resized, axis=1)).float()
-    return torch.cat((patches, table[-3:].float().cpu()))
+    vertical, horizontal = (distance_matrix(side, new_side) for side, new_side in zip(window, new_window))
+    maps = table[:-3].detach().cpu().double().unflatten(0, rows)
+    patches = torch.einsum('yh,hwc,xw->yxc', vertical, maps, horizontal).flatten(0, 1).float()
+    return torch.cat((patches, table[-3:].detach().float().cpu()))

@@ -16,6 +16,7 @@ class Row:
             model cannot take the file.
         having: The row holds only for files one of whose names matches this expression.
         assume: With ``to``: whether the model has the weight when no model is at hand to ask.
+        zero: The weight is dropped only if it is zero. Otherwise it is unexpected, or without ``to`` an error.
     """
 
     pattern: str
@@ -23,6 +24,7 @@ class Row:
     reason: str = ''
     having: str = ''
     assume: bool = True
+    zero: bool = False
 
 
 @dataclass(frozen=True)

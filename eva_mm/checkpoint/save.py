@@ -8,6 +8,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from eva_mm.checkpoint.file_grid import Grid, with_record
+from eva_mm.safe_io.checksums import KEY, weights_checksum
+
 SUFFIXES = ('.safetensors', '.pth', '.pt')
 
 
@@ -30,15 +33,20 @@ def check_destination(path: str | os.PathLike) -> Path:
 
 
 def write_weights(
-    weights: Mapping[str, Tensor], path: str | os.PathLike, wrapper: str = '', extra: Mapping | None = None
+    weights: Mapping[str, Tensor],
+    path: str | os.PathLike,
+    wrapper: str = '',
+    extra: Mapping | None = None,
+    grid: Grid | None = None,
 ) -> Path:
-    """Write weights as safetensors or as a file of ``torch.save``.
+    """Write weights as safetensors or as a file of ``torch.save``; either carries checksums of them.
 
     Args:
         weights: Tensors by name.
         path: Where to; the suffix says how.
         wrapper: Key that the weights lie under in a ``.pt`` or ``.pth`` file; safetensors has none.
         extra: More top-level entries of a ``.pt`` or ``.pth`` file that has a ``wrapper``.
+        grid: Grid of the positions, which a ``.pt`` or ``.pth`` file records.
 
     Returns:
         The path.
@@ -51,9 +59,11 @@ def write_weights(
     try:
         if path.suffix == '.safetensors':
             contiguous = {name: tensor.contiguous() for name, tensor in weights.items()}
-            save_file(contiguous, part, metadata={'format': 'pt'})
+            # a file of torch.save has checksums of its own
+            save_file(contiguous, part, metadata={'format': 'pt', KEY: weights_checksum(contiguous)})
         else:
-            torch.save({wrapper: dict(weights), **(extra or {})} if wrapper else dict(weights), part)
+            recorded = with_record(dict(weights), grid)
+            torch.save({wrapper: recorded, **(extra or {})} if wrapper else recorded, part)
         part.rename(path)
     finally:
         part.unlink(missing_ok=True)

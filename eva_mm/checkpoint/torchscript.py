@@ -9,6 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from eva_mm.safe_io.files import open_regular
+from eva_mm.safe_io.printed import printable
+
 _DTYPES = {
     'FloatStorage': torch.float32, 'HalfStorage': torch.float16, 'BFloat16Storage': torch.bfloat16,
     'DoubleStorage': torch.float64, 'LongStorage': torch.int64, 'IntStorage': torch.int32,
@@ -43,7 +46,9 @@ _CALLS = {
 }
 
 
-class _Unpickler(pickle.Unpickler):
+class _Unpickler(pickle._Unpickler):
+    """Python's own unpickler: the one in C keeps its memo in an array as long as the largest number in the file."""
+
     def __init__(self, archive: zipfile.ZipFile, folder: str) -> None:
         super().__init__(archive.open(folder + 'data.pkl'))
         self.archive, self.folder = archive, folder
@@ -76,10 +81,12 @@ def _collect(module: _Module, prefix: str, weights: dict[str, Tensor]) -> None:
 
 def is_torchscript(path: str | os.PathLike) -> bool:
     """Whether a file is a TorchScript archive."""
-    if not zipfile.is_zipfile(path):
+    try:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+            return any(name.endswith('/constants.pkl') for name in archive.namelist())
+    # not a zip file, or one whose headers are damaged
+    except Exception:
         return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith('/constants.pkl') for name in archive.namelist())
 
 
 def read_torchscript(path: str | os.PathLike) -> dict[str, Tensor]:
@@ -93,7 +100,7 @@ def read_torchscript(path: str | os.PathLike) -> dict[str, Tensor]:
     """
     weights: dict[str, Tensor] = {}
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             folder = next(name for name in archive.namelist() if name.endswith('/constants.pkl'))[:-13]
             # torch compresses the code alone; compressed data could be a bomb
             data = [member for member in archive.infolist() if member.filename.startswith(f'{folder}data')]
@@ -103,6 +110,6 @@ def read_torchscript(path: str | os.PathLike) -> dict[str, Tensor]:
     # damaged bytes make an unpickler fail in whatever line comes first
     except Exception as error:
         raise ValueError(
-            f'{path} cannot be read as a TorchScript archive ({error}): copy or download it again.'
+            f'{path} cannot be read as a TorchScript archive ({printable(str(error))}): copy or download it again.'
         ) from error
     return weights

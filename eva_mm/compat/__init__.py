@@ -13,6 +13,12 @@ deformable attention on the CPU     memory grows with the sampled values   ``mmc
 ``pkg_resources``                   removed from setuptools 82             ``stand_ins/pkg_resources.py``
 ``distutils``                       removed from Python 3.12               ``stand_ins/distutils``
 checkpoints of an mmengine runner   refused by torch 2.6's safe loading    ``mmengine.py``
+checkpoints by mmengine's loaders   addresses are unpickled, code resumed  ``mmengine.py``
+data files by mmengine's handlers   pipes block; pickles and YAML run      ``mmengine_files.py``
+data files that hosts unpickle      run what they name                     ``host_pickles.py``
+images by ``mmcv.imfrombytes``      any size, any format                   ``mmcv.py``
+annotations by pycocotools, lvis    absurd numbers end the process         ``pycocotools.py``
+files that mmengine writes          left empty by a full disk              ``mmengine_files.py``
 ``_base_ = 'eva_mm::...'``          mmengine knows its own packages only   ``mmengine.py``
 ``_base_ = 'mmseg::...'``           onedl's packages have other names      ``onedl.py``
 checkpoints by onedl-mmengine       read again with code if refused        ``onedl.py``
@@ -26,7 +32,7 @@ evaluation by ``lvis``              uses ``np.float``                      ``lvi
 import sys
 from pathlib import Path
 
-from . import lvis, mmaction, mmcv, mmengine, mmpretrain, onedl
+from . import host_pickles, lvis, mmaction, mmcv, mmengine, mmengine_files, mmpretrain, onedl, pycocotools
 from .import_hooks import AfterImport, StandIns, in_turn
 
 __all__ = ['install']
@@ -46,11 +52,21 @@ _after_import = AfterImport(
     {
         'mmcv.ops.multi_scale_deform_attn': mmcv.bound_attention_memory,
         'mmengine.config.utils': in_turn(mmengine.name_eva_mm, onedl.name_hosts),
-        'mmengine.runner.checkpoint': in_turn(mmengine.allow_checkpoints, onedl.load_without_code),
+        'mmcv.image.io': mmcv.bound_images,
+        'mmengine.runner.checkpoint': in_turn(mmengine.load_safely, onedl.load_without_code),
+        'mmengine.fileio.backends.local_backend': mmengine_files.guard_local_files,
+        'mmengine.fileio.handlers.pickle_handler': mmengine_files.read_plain_pickles,
+        'mmengine.fileio.handlers.yaml_handler': mmengine_files.read_plain_yaml,
+        'mmdet.datasets.openimages': host_pickles.read_numeric_arrays,
+        'mmpretrain.datasets.cifar': host_pickles.read_plain_pickles,
+        'mmseg.utils.io': host_pickles.read_plain_pickles,
         'mmpretrain.utils.dependency': mmpretrain.leave_out_multimodal,
         'mmaction.version': mmaction.accept_onedl_mmcv,
         'mmaction.utils.dependency': mmaction.leave_out_multimodal,
         'lvis.eval': lvis.restore_float,
+        'lvis.lvis': pycocotools.check_lvis_files,
+        'pycocotools.coco': pycocotools.check_files,
+        'pycocotools.mask': pycocotools.check_masks,
     }
 )
 

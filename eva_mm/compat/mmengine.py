@@ -1,9 +1,9 @@
-"""mmengine: reading its own checkpoints, and finding this package's configs."""
+"""mmengine: reading checkpoints safely, its own included, and finding this package's configs."""
 
 from types import ModuleType
 from typing import Any
 
-__all__ = ['allow_checkpoints', 'name_eva_mm']
+__all__ = ['allow_checkpoints', 'load_safely', 'name_eva_mm']
 
 
 def name_eva_mm(config_utils: ModuleType) -> None:
@@ -13,6 +13,61 @@ def name_eva_mm(config_utils: ModuleType) -> None:
     Gone when ``mmengine.config.utils.MODULE2PACKAGE`` has the entry, or no longer exists.
     """
     config_utils.MODULE2PACKAGE.setdefault('eva_mm', 'eva_mm')
+
+
+def load_safely(checkpoint: ModuleType) -> None:
+    """Let every loader of mmengine and of the hosts read files and addresses through :mod:`eva_mm.safe_io`.
+
+    Defect: mmengine up to 0.10.7 loads addresses with ``torch.hub``, which unpickles without restriction, keeps
+    downloads under the last part of their address, and reads files without looking at their checksums. A runner that
+    resumes executes ``meta['config']`` of the checkpoint as Python. Values that no weight can have are copied.
+    Gone when ``load_from_http`` refuses a pickle that calls a function, two addresses of one file name do not replace
+    each other, and ``Runner.resume`` no longer calls ``Config.fromstring``.
+    """
+    allow_checkpoints()
+    copy_into_model = checkpoint.load_state_dict
+
+    def load_from_local(filename: str, map_location: Any = None) -> dict[str, Any]:
+        from os.path import expanduser
+
+        return _read(expanduser(filename), map_location)
+
+    def load_from_http(
+        filename: str, map_location: Any = None, model_dir: str | None = None, progress: bool = False
+    ) -> dict[str, Any]:
+        import torch
+
+        from eva_mm.safe_io.download import cached
+
+        folder = model_dir or f'{torch.hub.get_dir()}/checkpoints'
+        return _read(str(cached(filename, folder)), map_location)
+
+    def load_url(url: str, model_dir: str | None = None, map_location: Any = None, **_: Any) -> dict[str, Any]:
+        return load_from_http(url, map_location, model_dir)
+
+    def load_state_dict(module: Any, state_dict: Any, *args: Any, **kwargs: Any) -> None:
+        from eva_mm.safe_io.weights import value_problem
+
+        if problem := value_problem(state_dict, module.state_dict()):
+            raise ValueError(f'The checkpoint cannot be loaded into {type(module).__name__}: {problem}.')
+        copy_into_model(module, state_dict, *args, **kwargs)
+
+    loader = checkpoint.CheckpointLoader
+    loader.register_scheme(prefixes='', loader=load_from_local, force=True)
+    loader.register_scheme(prefixes=('http://', 'https://'), loader=load_from_http, force=True)
+    # what mmengine's other loaders call by these names
+    for function in (load_from_local, load_from_http, load_url, load_state_dict):
+        setattr(checkpoint, function.__name__, function)
+
+
+def _read(path: str, map_location: Any) -> dict[str, Any]:
+    from eva_mm.safe_io.weights import read_weights
+
+    content = read_weights(path, mapped=False, map_location=map_location)
+    if isinstance(meta := content.get('meta'), dict):
+        # text of a config that a resuming runner would run
+        meta.pop('config', None)
+    return content
 
 
 def allow_checkpoints(_: ModuleType | None = None) -> None:

@@ -1,6 +1,7 @@
 """Data sets, transforms and samplers. Only host-free modules are imported here."""
 
 from eva_mm.datasets.captioned_images import CaptionedImages
+from eva_mm.datasets.guarded_samples import GuardedSamples
 from eva_mm.datasets.masking import BlockwiseMask, EvenPatchMask
 from eva_mm.datasets.merged.sampler import LeanSampler
 from eva_mm.datasets.objectnet import ObjectNet
@@ -17,6 +18,7 @@ __all__ = [
     'DecodeFrames',
     'EVAVideoDataset',
     'EvenPatchMask',
+    'GuardedSamples',
     'LeanSampler',
     'ObjectNet',
     'OpenVideo',

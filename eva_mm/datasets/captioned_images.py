@@ -1,11 +1,12 @@
 """Images with several captions each, for retrieval."""
 
-import json
 from pathlib import Path
 
 from mmengine.dataset import BaseDataset
 
 from eva_mm.registry import DATASETS
+from eva_mm.safe_io.files import read_json
+from eva_mm.safe_io.printed import printable
 
 
 @DATASETS.register_module()
@@ -31,17 +32,26 @@ class CaptionedImages(BaseDataset):
 
     def load_data_list(self) -> list[dict]:
         """One dict for each image."""
-        listed = json.loads(Path(self.ann_file).read_text())['images']
-        folder = Path(self.data_prefix.get('img') or self.data_root)
-        samples = [
-            dict(
-                img_path=str(folder / image.get('filepath', '') / image['filename']),
-                text=[sentence['raw'] for sentence in image['sentences'][: self.max_captions]],
-            )
-            for image in listed
-            if image['split'] == self.split
-        ]
+        content = read_json(self.ann_file)
+        listed = content.get('images') if isinstance(content, dict) else None
+        if not isinstance(listed, list):
+            raise ValueError(f'{self.ann_file} has no list "images": give a file in Karpathy\'s layout.')
+        found = [self._sample(index, image) for index, image in enumerate(listed)]
+        samples = [sample for split, sample in found if split == self.split]
         if not samples:
-            known = sorted({image['split'] for image in listed})
+            known = sorted({split for split, _ in found})
             raise ValueError(f'{self.ann_file} has no images of split={self.split!r}: it has {", ".join(known)}.')
         return samples
+
+    def _sample(self, index: int, image: dict) -> tuple[str, dict]:
+        """Split and sample of an entry."""
+        folder = Path(self.data_prefix.get('img') or self.data_root)
+        try:
+            path = folder / image.get('filepath', '') / image['filename']
+            captions = [sentence['raw'] for sentence in image['sentences'][: self.max_captions]]
+            return str(image['split']), dict(img_path=str(path), text=captions)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f'{self.ann_file}, image {index}: filename, split and sentences are expected, it has '
+                f'{printable(str(image))}.'
+            ) from error

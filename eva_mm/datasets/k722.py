@@ -3,7 +3,6 @@
 Plain Python. ``tools/dataset_converters/make_k722.py`` is its command line.
 """
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -11,16 +10,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from eva_mm.safe_io.files import read_csv
+from eva_mm.safe_io.printed import printable
+
 SETS = ('k400', 'k600', 'k700')
 SPLITS = ('train', 'val')
 COLUMNS = ('label', 'youtube_id', 'time_start', 'time_end')
 
-# Classes of K-722 are those of these sets: Kinetics-400 and 700 have 722 names together, which is the release's
-# number, and Kinetics-600 has two that neither knows ("bull fighting", "chopping vegetables").
-CLASS_SETS = ('k400', 'k700')
-
-# in a row map: the classifier of K-722 has no row for this class
-NO_ROW = -1
+# Kinetics-400's names of two classes that the later sets have under another name. The release counts them as one: the
+# sorted union of the three sets has 724 names, Kinetics-722 has two fewer.
+RENAMED = {
+    'changing wheel': 'changing wheel (not on bike)',
+    'cooking sausages': 'cooking sausages (not on barbeque)',
+}
 
 # where two sets spell a class differently, the later set is right
 SPELLING_SETS = ('k700', 'k600', 'k400')
@@ -45,9 +47,18 @@ class Clip(NamedTuple):
     end: int
 
 
-def class_key(name: str) -> str:
-    """What two spellings of a class have in common: its letters and digits, without case, spaces or punctuation."""
+def _letters(name: str) -> str:
+    """Letters and digits of a name, in lower case."""
     return re.sub(r'[^a-z0-9]', '', name.lower())
+
+
+_LATER_KEY = {_letters(old): _letters(new) for old, new in RENAMED.items()}
+
+
+def class_key(name: str) -> str:
+    """What all spellings of a class have in common: letters and digits of its name, of the later name if renamed."""
+    key = _letters(name)
+    return _LATER_KEY.get(key, key)
 
 
 def read_annotations(path: Path, dataset: str, split: str) -> list[Clip]:
@@ -59,25 +70,27 @@ def read_annotations(path: Path, dataset: str, split: str) -> list[Clip]:
     """
     if not path.is_file():
         raise FileNotFoundError(f'There is no annotation file {path}: download the official csv of {dataset} {split}.')
-    with path.open(newline='', encoding='utf-8-sig') as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-        if missing:
+    rows = read_csv(path)
+    _, header = next(rows, (0, []))
+    missing = [name for name in COLUMNS if name not in header]
+    if missing:
+        raise ValueError(
+            f'{path} has no column {missing[0]!r} but {printable(str(header))}: give the official file with labels.'
+        )
+    clips = []
+    for number, cells in rows:
+        row = dict(zip(header, cells))
+        if not cells:
+            continue
+        try:
+            times = [int(float(row[name])) for name in COLUMNS[2:]]
+        except (KeyError, ValueError, OverflowError):
+            times = None
+        if times is None or not row.get('label') or not row.get('youtube_id'):
             raise ValueError(
-                f'{path} has no column {missing[0]!r} but {reader.fieldnames}: give the official file with labels.'
+                f'Line {number} of {path} is incomplete: expected {", ".join(COLUMNS)}; download the file again.'
             )
-        clips = []
-        for row in reader:
-            try:
-                times = [int(float(row[name])) for name in COLUMNS[2:]]
-            except (TypeError, ValueError):
-                times = None
-            if times is None or not row['label'] or not row['youtube_id']:
-                raise ValueError(
-                    f'Line {reader.line_num} of {path} is incomplete: expected {", ".join(COLUMNS)}; '
-                    'download the file again.'
-                )
-            clips.append(Clip(dataset, split, row['label'].strip(), row['youtube_id'].strip(), *times))
+        clips.append(Clip(dataset, split, row['label'].strip(), row['youtube_id'].strip(), *times))
     return clips
 
 
@@ -89,7 +102,6 @@ class Counts:
     leaked: Counter = field(default_factory=Counter)
     duplicates: Counter = field(default_factory=Counter)
     relabelled: Counter = field(default_factory=Counter)
-    unknown_class: Counter = field(default_factory=Counter)
     no_file: Counter = field(default_factory=Counter)
 
     def table(self) -> str:
@@ -102,30 +114,32 @@ class Counts:
 
 
 class Kinetics:
-    """Class names and clips of the sets, and what is made of them.
+    """Class names and clips of the three sets, and what is made of them.
+
+    Clips of a set are ordered by class name, as the release's folders are; within a class by their place in the file.
 
     Args:
         clips: By (set, split).
-        class_sets: Sets whose classes K-722 has.
+
+    Attributes:
+        classes: Class names by set, ``'k722'`` among them, in the order of the labels.
 
     Raises:
-        ValueError: One of ``class_sets`` has no clips.
+        ValueError: One of :data:`SETS` has no clips.
     """
 
-    def __init__(
-        self, clips: Mapping[tuple[str, str], Sequence[Clip]], class_sets: Collection[str] = CLASS_SETS
-    ) -> None:
-        self.clips = clips
+    def __init__(self, clips: Mapping[tuple[str, str], Sequence[Clip]]) -> None:
+        self.clips = {key: sorted(some, key=lambda clip: clip.label) for key, some in clips.items()}
         self.counts = Counts()
         # key of a class -> spelling -> sets that have it
         self.spellings: dict[str, dict[str, set[str]]] = {}
         for clip in self._all(SETS, SPLITS):
             self.spellings.setdefault(class_key(clip.label), {}).setdefault(clip.label, set()).add(clip.dataset)
         self.classes: dict[str, list[str]] = {name: self._classes_of([name]) for name in SETS}
-        for name in class_sets:
-            if not self.classes.get(name):
-                raise ValueError(f'K-722 takes classes from {name}, which has no clips: give its csv files.')
-        self.classes['k722'] = self._classes_of(class_sets)
+        for name in SETS:
+            if not self.classes[name]:
+                raise ValueError(f'No clips of {name}: K-722 has the classes of {", ".join(SETS)}; pass all csv files.')
+        self.classes['k722'] = self._classes_of(SETS)
 
     def _all(self, sets: Iterable[str], splits: Iterable[str]) -> list[Clip]:
         return [clip for name in sets for split in splits for clip in self.clips.get((name, split), ())]
@@ -149,29 +163,32 @@ class Kinetics:
         )
 
     def rows(self, dataset: str) -> list[int]:
-        """For each class of ``dataset`` its row in the classifier of K-722, or ``NO_ROW``."""
-        row_of = {class_key(name): row for row, name in enumerate(self.classes['k722'])}
-        return [row_of.get(class_key(name), NO_ROW) for name in self.classes[dataset]]
+        """For each class of ``dataset`` its row in the classifier of K-722."""
+        row_of = {name: row for row, name in enumerate(self.classes['k722'])}
+        return [row_of[name] for name in self.classes[dataset]]
 
     def ids(self, sets: Iterable[str], split: str) -> set[str]:
         """YouTube ids of some sets."""
         return {clip.youtube_id for clip in self._all(sets, [split])}
 
     def own_list(self, dataset: str, split: str, filter_leaks: bool = True) -> list[tuple[Clip, int]]:
-        """Clips of one set with its own labels; training clips of validation videos are left out."""
+        """Clips of one set with its own labels, each YouTube id once.
+
+        Training clips of the set's own validation videos are dropped.
+        """
         leaks = self.ids([dataset], 'val') if split == 'train' and filter_leaks else set()
         return self._label(f'{dataset} {split}', self.classes[dataset], self._all([dataset], [split]), leaks)
 
-    def merged_list(self, split: str, sets: Sequence[str] = SETS) -> list[tuple[Clip, int]]:
-        """Clips of all sets with the labels of K-722, each YouTube id once, the first set first.
+    def merged_list(self, split: str) -> list[tuple[Clip, int]]:
+        """Clips of all sets with the labels of K-722, each YouTube id once: that of the first set, 400, 600, 700.
 
-        Training clips of any validation video of any set are left out.
+        Training clips of any validation video of any set are dropped.
         """
         leaks = self.ids(SETS, 'val') if split == 'train' else set()
-        return self._label(f'k722 {split}', self.classes['k722'], self._all(sets, [split]), leaks, unique=True)
+        return self._label(f'k722 {split}', self.classes['k722'], self._all(SETS, [split]), leaks)
 
     def _label(
-        self, name: str, classes: Sequence[str], clips: Sequence[Clip], leaks: Collection[str], unique: bool = False
+        self, name: str, classes: Sequence[str], clips: Sequence[Clip], leaks: Collection[str]
     ) -> list[tuple[Clip, int]]:
         label_of = {class_key(label): number for number, label in enumerate(classes)}
         taken: dict[str, str] = {}
@@ -180,9 +197,7 @@ class Kinetics:
             key = class_key(clip.label)
             if clip.youtube_id in leaks:
                 self.counts.leaked[name] += 1
-            elif key not in label_of:
-                self.counts.unknown_class[name] += 1
-            elif unique and clip.youtube_id in taken:
+            elif clip.youtube_id in taken:
                 self.counts.duplicates[name] += 1
                 self.counts.relabelled[name] += taken[clip.youtube_id] != key
             else:

@@ -1,11 +1,14 @@
 """ObjectNet with its own class names, for classifiers made of words."""
 
-import json
+import logging
 from pathlib import Path
 
 from mmengine.dataset import BaseDataset
+from mmengine.logging import print_log
 
 from eva_mm.registry import DATASETS
+from eva_mm.safe_io.files import read_json
+from eva_mm.safe_io.folders import Listing, list_files
 
 NAMES = 'folder_to_objectnet_label.json'
 SHARED = 'objectnet_to_imagenet_1k.json'
@@ -31,12 +34,16 @@ class ObjectNet(BaseDataset):
         for name in (NAMES, SHARED):
             if not (root / 'mappings' / name).is_file():
                 raise FileNotFoundError(f'{root} has no mappings/{name}: unpack objectnet-1.0 there.')
-        names = json.loads((root / 'mappings' / NAMES).read_text())
-        classes = sorted(json.loads((root / 'mappings' / SHARED).read_text()))
+        names, shared = (read_json(root / 'mappings' / name) for name in (NAMES, SHARED))
+        if not isinstance(names, dict) or not isinstance(shared, dict):
+            raise ValueError(f'{root}/mappings: {NAMES} and {SHARED} must be dicts; unpack objectnet-1.0 again.')
+        classes = sorted(shared)
         self._metainfo['classes'] = tuple(classes)
+        labels = {folder: classes.index(name) for folder, name in names.items() if name in classes}
+        folders = sorted(path for path in (root / 'images').iterdir() if path.name in labels and path.is_dir())
+        found = {folder.name: list_files(folder, ('.png',)) for folder in folders}
+        if remark := Listing.joined(found.values()).remark():
+            print_log(f'{root}: {remark}', logger='current', level=logging.WARNING)
         return [
-            dict(img_path=str(path), gt_label=classes.index(names[folder.name]))
-            for folder in sorted((root / 'images').iterdir())
-            if names.get(folder.name) in classes
-            for path in sorted(folder.glob('*.png'))
+            dict(img_path=str(path), gt_label=labels[name]) for name, listing in found.items() for path in listing.files
         ]

@@ -1,12 +1,13 @@
 """ImageNet-1K's validation set and its variants, from lists that make_imagenet_lists.py writes."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 from mmengine.dataset import BaseDataset
 
 from eva_mm.registry import DATASETS, TRANSFORMS
+from eva_mm.safe_io.files import read_json
+from eva_mm.safe_io.printed import printable
 
 
 @DATASETS.register_module()
@@ -32,18 +33,28 @@ class RobustnessSet(BaseDataset):
             raise FileNotFoundError(
                 f'There is no list {self.ann_file}: write it with tools/dataset_converters/make_imagenet_lists.py.'
             )
-        listed = json.loads(Path(self.ann_file).read_text())
-        return [
-            dict(
+        listed = read_json(self.ann_file)
+        try:
+            shared = dict(eval_set=listed['name'], candidates=listed.get('candidates'))
+            images = list(listed['images'])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f'{self.ann_file} is not a list of images with a name ({error!r}).') from error
+        return [self._sample(index, image, shared) for index, image in enumerate(images)]
+
+    def _sample(self, index: int, image: dict, shared: dict) -> dict:
+        try:
+            return dict(
                 img_path=str(Path(self.data_root) / image['path']),
                 gt_label=image['labels'][0],
                 labels=image['labels'],
                 real_labels=image.get('real'),
-                eval_set=listed['name'],
-                candidates=listed.get('candidates'),
+                **shared,
             )
-            for image in listed['images']
-        ]
+        except (KeyError, TypeError, IndexError, AttributeError) as error:
+            raise ValueError(
+                f'{self.ann_file}, image {index}: a path and a list of labels are expected, it has '
+                f'{printable(str(image))}.'
+            ) from error
 
 
 @TRANSFORMS.register_module()

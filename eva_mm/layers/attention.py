@@ -8,70 +8,64 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eva_mm.layers.chunked_attention import attend_in_chunks
+from eva_mm.layers.layer_norm import Norm
+from eva_mm.layers.rotary import Kept
 from eva_mm.layers.windows import window_partition, window_unpartition
 
-Grid = tuple[int, ...]
+Grid = tuple[int, ...] | Kept
 
 
-def attend_fp32(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, dropout_p: float) -> Tensor:
+def attend_fp32(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
     """Attention whose logits and softmax are fp32 whatever the dtype of the inputs.
 
-    The released pre-training, classification and video code: queries are scaled in their own dtype, logits and
-    softmax are computed in fp32, probabilities are cast back before they meet the values.
-
-    Args:
-        q, k, v: (B, h, N, d); ``q`` is not yet scaled.
-        bias: Added to the logits; broadcasts to (B, h, N, N).
-        dropout_p: Dropout on the probabilities.
+    As the released pre-training, classification and video code: queries (B, h, N, d) are scaled in their own dtype, and
+    probabilities are cast back before they meet the values. ``bias`` broadcasts to the logits (B, h, N, N).
     """
     with torch.autocast(q.device.type, enabled=False):
-        scale = v.shape[-1] ** -0.5
-        logits = (q * scale).float() @ k.float().transpose(-2, -1)
+        logits = (q * v.shape[-1] ** -0.5).float() @ k.float().transpose(-2, -1)
         if bias is not None:
             logits = logits + bias.float()
-        probabilities = F.dropout(logits.softmax(dim=-1).type_as(v), dropout_p)
-        return probabilities @ v
+        return logits.softmax(dim=-1).type_as(v) @ v
 
 
-def attend_fused(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, dropout_p: float) -> Tensor:
-    """Attention by torch's fused kernels; arguments as for :func:`attend_fp32`.
-
-    Queries and keys may have more channels than values: a relative position appends them. The scale is that of the
-    values' width.
-    """
-    dims = v.shape[-1]
-    extra = q.shape[-1] - dims
-    if extra and v.device.type == 'cpu':
+def attend_fused(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
+    """Attention by torch's fused kernels, scaled by the width of the values; queries and keys may be wider."""
+    wider, dims = q.shape[-1] - v.shape[-1], v.shape[-1]
+    if wider and v.device.type == 'cpu':
         # torch's CPU kernel that needs no N x N matrix wants equal widths
-        v = F.pad(v, (0, extra))
-    out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout_p, scale=dims**-0.5)
-    return out[..., :dims]
+        v = F.pad(v, (0, wider))
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=dims**-0.5)[..., :dims]
 
 
 def _chunks_pay(q: Tensor) -> bool:
-    """Whether to attend in chunks: on a CPU in fp32, and not while a graph is recorded, where a loop would unroll."""
-    recorded = torch.compiler.is_compiling() or torch.jit.is_tracing()
-    return q.device.type == 'cpu' and q.dtype == torch.float32 and not recorded
+    """On a CPU in fp32, and not while a graph is recorded, where a loop would unroll."""
+    on_cpu = q.device.type == 'cpu' and q.dtype == torch.float32
+    return on_cpu and not (torch.compiler.is_compiling() or torch.jit.is_tracing())
+
+
+def _linear(layer: nn.Module, x: Tensor, bias: Tensor | None) -> Tensor:
+    """A layer whose bias lies elsewhere: one product with it, unless something wraps or watches the layer."""
+    if bias is None:
+        return layer(x)
+    if type(layer) is nn.Linear and not (layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks):
+        return F.linear(x, layer.weight, bias)
+    out = layer(x)
+    return out + bias.to(out.dtype)
 
 
 class Attention(nn.Module):
     """Self-attention over all tokens.
 
     Args:
-        dims: Channels C; a multiple of ``num_heads``.
-        num_heads: Heads h.
-        qkv_bias: ``'qv'`` is EVA's: one bias-free projection and the parameters ``q_bias`` and ``v_bias``, keys have
-            no bias. ``'full'`` is EVA-L's: an ordinary projection with bias.
-        relative_position: Module called as ``(q, k, grid) -> (q, k, bias)``. It may append channels to queries and
-            keys, return a bias for the logits, or both. The logits are then ``d ** -0.5 * q @ k.T + bias``. If it
-            has ``terms(q, grid)``, :func:`attend_in_chunks` is given these instead where chunks pay.
-        fp32: Compute logits and softmax in fp32 as :func:`attend_fp32` says. Off: torch's fused kernel, which keeps
-            fp32 accumulators but rounds queries and keys to their own dtype. Equal in fp32.
-        attn_drop: Dropout on the attention probabilities.
+        dims, num_heads: Channels C, divisible by the heads h, else a ``ValueError`` is raised.
+        qkv_bias: ``'qv'``: parameters ``q_bias`` and ``v_bias``; ``'full'``: of the layer, for keys too; ``'none'``.
+        separate_qkv: Three layers ``q_proj``, ``k_proj`` and ``v_proj`` instead of ``qkv``.
+        relative_position: Module ``(q, k, grid) -> (q, k, bias)``: it may turn queries and keys, append channels to
+            them, or return a bias of the logits ``d ** -0.5 * q @ k.T``. Where chunks pay, :func:`attend_in_chunks` is
+            given its ``terms(q, grid)`` instead, if it has them.
+        norm: Normalisation of what all heads attended, before ``proj``; ``None``: none.
+        fp32: Attend as :func:`attend_fp32`; else by torch's fused kernels. Equal in fp32.
         proj_drop: Dropout on the output.
-
-    Raises:
-        ValueError: ``dims`` is no multiple of ``num_heads``, or ``qkv_bias`` is unknown.
     """
 
     def __init__(
@@ -80,63 +74,51 @@ class Attention(nn.Module):
         num_heads: int,
         *,
         qkv_bias: str = 'qv',
+        separate_qkv: bool = False,
         relative_position: nn.Module | None = None,
+        norm: Norm | None = None,
         fp32: bool = False,
-        attn_drop: float = 0.0,
         proj_drop: float = 0.0,
     ) -> None:
         super().__init__()
         if dims % num_heads:
-            raise ValueError(
-                f'embed_dims={dims} cannot be split over num_heads={num_heads}: give a multiple of {num_heads}.'
-            )
-        if qkv_bias not in ('qv', 'full'):
-            raise ValueError(f"qkv_bias is {qkv_bias!r}, expected 'qv' (EVA) or 'full' (EVA-L).")
-        self.num_heads = num_heads
-        self.fp32 = fp32
-        self.attn_drop = attn_drop
-        self.qkv = nn.Linear(dims, 3 * dims, bias=qkv_bias == 'full')
-        if qkv_bias == 'qv':
-            self.q_bias = nn.Parameter(torch.zeros(dims))
-            self.v_bias = nn.Parameter(torch.zeros(dims))
+            raise ValueError(f'embed_dims={dims} cannot be split over num_heads={num_heads}: it must be divisible.')
+        if qkv_bias not in ('none', 'qv', 'full'):
+            raise ValueError(f"qkv_bias is {qkv_bias!r}, expected 'qv' (queries and values), 'none' or 'full'.")
+        self.num_heads, self.fp32, full = num_heads, fp32, qkv_bias == 'full'
+        if separate_qkv:
+            self.q_proj, self.k_proj, self.v_proj = (nn.Linear(dims, dims, bias=full) for _ in range(3))
+        else:
+            self.qkv = nn.Linear(dims, 3 * dims, bias=full)
+        self.q_bias, self.v_bias = (nn.Parameter(torch.zeros(dims)) if qkv_bias == 'qv' else None for _ in range(2))
         self.rel_pos = relative_position
+        self.inner_attn_ln = norm(dims) if norm else nn.Identity()
         self.proj = nn.Linear(dims, dims)
         self.proj_drop = nn.Dropout(proj_drop)
 
-    def _qkv_bias(self) -> Tensor:
-        if self.qkv.bias is not None:
-            return self.qkv.bias
-        return torch.cat((self.q_bias, torch.zeros_like(self.v_bias, requires_grad=False), self.v_bias))
+    def _project(self, x: Tensor) -> tuple[Tensor, ...]:
+        """(B, N, C) to queries, keys and values of the same shape."""
+        q, v = self.q_bias, self.v_bias
+        if not hasattr(self, 'qkv'):
+            return _linear(self.q_proj, x, q), self.k_proj(x), _linear(self.v_proj, x, v)
+        return _linear(self.qkv, x, None if q is None else torch.cat((q, torch.zeros_like(v), v))).chunk(3, dim=-1)
 
     def forward(self, x: Tensor, grid: Grid) -> Tensor:
-        """(B, N, C) to (B, N, C); ``grid`` is the shape of the patch tokens, class tokens excluded."""
-        b, n, c = x.shape
-        qkv = F.linear(x, self.qkv.weight, self._qkv_bias())
-        q, k, v = qkv.view(b, n, 3, self.num_heads, c // self.num_heads).permute(2, 0, 3, 1, 4)
-        out = self._attend(q, k, v, grid)
-        return self.proj_drop(self.proj(out.transpose(1, 2).reshape(b, n, c)))
-
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, grid: Grid) -> Tensor:
-        """The attention proper, (B, h, N, d) each, in the form that suits settings and device."""
-        dropout_p = self.attn_drop if self.training else 0.0
-        if not dropout_p and hasattr(self.rel_pos, 'terms') and _chunks_pay(q):
-            return attend_in_chunks(q, k, v, self.rel_pos.terms(q, grid))
-        bias = None
-        if self.rel_pos is not None:
-            q, k, bias = self.rel_pos(q, k, grid)
-        attend = attend_fp32 if self.fp32 else attend_fused
-        return attend(q, k, v, bias, dropout_p)
+        """(B, N, C) to (B, N, C); ``grid`` is the shape of the patch tokens, tokens in front excluded."""
+        q, k, v = (each.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for each in self._project(x))
+        if hasattr(self.rel_pos, 'terms') and _chunks_pay(q):
+            out = attend_in_chunks(q, k, v, self.rel_pos.terms(q, grid))
+        else:
+            q, k, bias = (q, k, None) if self.rel_pos is None else self.rel_pos(q, k, grid)
+            out = (attend_fp32 if self.fp32 else attend_fused)(q, k, v, bias)
+        return self.proj_drop(self.proj(self.inner_attn_ln(out.transpose(1, 2).flatten(2))))
 
 
 class WindowAttention(Attention):
-    """Self-attention inside non-overlapping square windows; no class token may be present.
+    """Self-attention inside square windows of ``window_size`` tokens a side; no tokens may stand in front.
 
-    Grids that are no multiple of the window are padded at the bottom and right with zero tokens *after* the
+    Grids that are not divisible by the window are padded at the bottom and right with zero tokens *after* the
     normalisation. They are not masked, as in the released detector: their key is zero and their value is the bias.
-
-    Args:
-        window_size: Side of a window in tokens.
-        kwargs: As for :class:`Attention`.
     """
 
     def __init__(self, dims: int, num_heads: int, window_size: int, **kwargs) -> None:

@@ -1,17 +1,17 @@
-"""The pre-norm transformer block, the same in every EVA model."""
+"""The transformer block: attention and MLP, each added to the tokens."""
 
 import torch
 from torch import Tensor, nn
 
+from eva_mm.layers.attention import Grid
 from eva_mm.layers.checkpointing import WithCp, check_with_cp, run_checkpointed
-from eva_mm.layers.layer_norm import LayerNorm
+from eva_mm.layers.layer_norm import LayerNorm, Norm
+from eva_mm.layers.mlp import may_overwrite
 
 
 class DropPath(nn.Module):
-    """Stochastic depth: drops a whole residual branch of a sample with probability ``rate`` in training.
-
-    Survivors are divided by ``1 - rate`` (arXiv 1603.09382).
-    """
+    """Stochastic depth (arXiv 1603.09382): in training drops a branch of a sample with probability ``rate``; others are
+    divided by ``1 - rate``."""
 
     def __init__(self, rate: float = 0.0) -> None:
         super().__init__()
@@ -21,36 +21,16 @@ class DropPath(nn.Module):
         """(B, ...) to (B, ...)."""
         if self.rate == 0.0 or not self.training:
             return x
-        return x * self._keep(x).div_(1 - self.rate)
-
-    def _keep(self, x: Tensor) -> Tensor:
-        """(B, 1, ...), 1 for survivors and 0 for the others."""
-        shape = (x.shape[0],) + (1,) * (x.ndim - 1)
+        shape = (len(x),) + (1,) * (x.ndim - 1)
         if torch.compiler.is_compiling():
             # a number that an operation takes is compiled in, once for each block; one that is compared is an input
-            return (torch.rand(shape, device=x.device) >= self.rate).to(x.dtype)
-        return x.new_empty(shape).bernoulli_(1 - self.rate)
+            keep = (torch.rand(shape, device=x.device) >= self.rate).to(x.dtype)
+        else:
+            keep = x.new_empty(shape).bernoulli_(1 - self.rate)
+        return x * keep.div_(1 - self.rate)
 
     def extra_repr(self) -> str:
         return f'rate={self.rate}'
-
-
-class Mlp(nn.Module):
-    """Linear, exact (erf) GELU, Linear; one dropout, after the second Linear."""
-
-    def __init__(self, dims: int, hidden_dims: int, drop: float = 0.0) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(dims, hidden_dims)
-        self.act = nn.GELU()
-        self.fc2 = nn.Linear(hidden_dims, dims)
-        self.drop = nn.Dropout(drop)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(..., C) to (..., C)."""
-        hidden = self.fc1(x)
-        # nothing but a gradient needs the values before the activation
-        hidden = self.act(hidden) if torch.is_grad_enabled() else torch.ops.aten.gelu_(hidden)
-        return self.drop(self.fc2(hidden))
 
 
 class Block(nn.Module):
@@ -58,51 +38,49 @@ class Block(nn.Module):
 
     Args:
         dims: Channels C.
-        attention: Called as ``attention(tokens, grid)``; the block does not know which kind it is.
-        feedforward_channels: Hidden width of the MLP.
-        drop: Dropout after the MLP.
+        attention, mlp: Called as ``attention(tokens, grid)`` and ``mlp(tokens)``; the block does not know their kinds.
+        norm: Channels to a built normalisation.
         drop_path: Stochastic depth rate of both branches.
         layer_scale_init_value: Start of ``gamma_1`` and ``gamma_2``; ``None`` means that they do not exist.
-        with_cp: Recompute the block in the backward pass instead of keeping its activations; ``'selective'`` recomputes
-            only what is cheap, see :func:`eva_mm.layers.checkpointing.run_checkpointed`.
-
-    Raises:
-        ValueError: Unknown ``with_cp``.
+        with_cp: Activation checkpointing, see :func:`eva_mm.layers.checkpointing.run_checkpointed`.
     """
 
     def __init__(
         self,
         dims: int,
         attention: nn.Module,
-        feedforward_channels: int,
+        mlp: nn.Module,
+        norm: Norm = LayerNorm,
         *,
-        drop: float = 0.0,
         drop_path: float = 0.0,
         layer_scale_init_value: float | None = None,
         with_cp: WithCp = False,
     ) -> None:
         super().__init__()
         check_with_cp(with_cp)
-        self.norm1 = LayerNorm(dims)
-        self.attn = attention
-        self.norm2 = LayerNorm(dims)
-        self.mlp = Mlp(dims, feedforward_channels, drop)
-        self.drop_path = DropPath(drop_path)
-        self.with_cp = with_cp
-        self.gamma_1 = self.gamma_2 = None
-        if layer_scale_init_value is not None:
-            self.gamma_1 = nn.Parameter(torch.full((dims,), float(layer_scale_init_value)))
-            self.gamma_2 = nn.Parameter(torch.full((dims,), float(layer_scale_init_value)))
+        self.norm1, self.attn = norm(dims), attention
+        self.norm2, self.mlp = norm(dims), mlp
+        self.drop_path, self.with_cp = DropPath(drop_path), with_cp
+        start = None if layer_scale_init_value is None else torch.full((dims,), float(layer_scale_init_value))
+        self.gamma_1, self.gamma_2 = (None if start is None else nn.Parameter(start.clone()) for _ in range(2))
 
     def _branch(self, branch: Tensor, gamma: Tensor | None) -> Tensor:
         return self.drop_path(branch if gamma is None else gamma * branch)
 
-    def _forward(self, x: Tensor, grid: tuple[int, ...]) -> Tensor:
+    def _forward(self, x: Tensor, grid: Grid) -> Tensor:
         x = x + self._branch(self.attn(self.norm1(x), grid), self.gamma_1)
         branch = self._branch(self.mlp(self.norm2(x)), self.gamma_2)
         # the first sum belongs to this block, so without a gradient the second may overwrite it
-        return x + branch if torch.is_grad_enabled() else x.add_(branch)
+        return x.add_(branch) if may_overwrite() else x + branch
 
-    def forward(self, x: Tensor, grid: tuple[int, ...]) -> Tensor:
+    def forward(self, x: Tensor, grid: Grid) -> Tensor:
         """(B, N, C) to (B, N, C); ``grid`` is the shape of the patch tokens."""
         return run_checkpointed(self._forward, x, grid, with_cp=self.with_cp)
+
+
+class PostNormBlock(Block):
+    """Residual post-norm: ``x + norm1(attn(x))``, then ``x + norm2(mlp(x))``."""
+
+    def _forward(self, x: Tensor, grid: Grid) -> Tensor:
+        x = x + self._branch(self.norm1(self.attn(x, grid)), self.gamma_1)
+        return x + self._branch(self.norm2(self.mlp(x)), self.gamma_2)

@@ -32,32 +32,25 @@ def _policy(ctx: Any, op: Any, *args: Any, **kwargs: Any) -> CheckpointPolicy:
 
 
 def check_with_cp(with_cp: WithCp) -> None:
-    """Refuse anything but the three ways of :func:`run_checkpointed`.
-
-    Raises:
-        ValueError: It is another value.
-    """
+    """Refuse anything but the three ways of :func:`run_checkpointed` with a ``ValueError``."""
     if with_cp not in (False, True, 'selective'):
-        raise ValueError(
-            f"with_cp={with_cp!r} is unknown: choose False, True or 'selective' (keeps matrix products and attention)."
-        )
+        raise ValueError(f"with_cp={with_cp!r} is unknown: choose False, True or 'selective' (keeps matrix products).")
 
 
 def run_checkpointed(function: Callable[..., Tensor], *args: Any, with_cp: WithCp) -> Tensor:
     """``function(*args)``, whose activations need not stay until the backward pass. The gradients are the same.
 
-    A pre-norm block of C channels and F hidden ones keeps, of each token, 8 C + 2 F numbers without checkpointing, C
-    with the full kind, and 6 C + F with the selective kind: 62 % in EVA-g. The full kind runs the whole forward pass
-    again, the selective kind only normalisation, activation and residual sums.
+    Of each token EVA's block of C channels and F hidden ones keeps 8 C + 2 F numbers without checkpointing, C with
+    ``True``, which runs the whole forward pass again, and 6 C + F with ``'selective'`` (62 % in EVA-g), which repeats
+    only normalisation, turns, activation and sums.
 
     Args:
-        function: Part of a model, called with ``args``.
+        function: Part of a model.
         with_cp: ``False`` keeps everything, ``True`` only ``args``; ``'selective'`` keeps ``args`` and what linear
             layers and fused attention give. arXiv 2205.05198, whose word it is, recomputes unfused attention alone.
     """
     if not with_cp or not torch.is_grad_enabled():
         return function(*args)
-    options = {}
-    if with_cp == 'selective':
-        options['context_fn'] = partial(create_selective_checkpoint_contexts, _policy)
+    selective = {'context_fn': partial(create_selective_checkpoint_contexts, _policy)}
+    options = selective if with_cp == 'selective' else {}
     return checkpoint(function, *args, use_reentrant=False, **options)

@@ -1,8 +1,7 @@
 """Attention with relative positions on a CPU: no N x N matrix, no channels beyond the head's.
 
 A block of logits that fits the cache is made by a matrix product, gets the terms of its positions by broadcasting, and
-is used up before the next one. Three products of the head's width are then all the arithmetic; folding decomposed terms
-into extra channels costs H + W channels in each product, which a CPU feels.
+is used up before the next one. Folding decomposed terms into extra channels costs more: H + W in each product.
 
 Shape letters: P = B * h pairs of sample and head, N tokens, d channels of a head.
 """
@@ -70,16 +69,9 @@ class _ChunkedAttention(torch.autograd.Function):
 
 
 def attend_in_chunks(q: Tensor, k: Tensor, v: Tensor, terms: Terms) -> Tensor:
-    """Attention whose logits are ``d ** -0.5 * q @ k.T`` plus the terms of relative positions.
+    """Attention (B, h, N, d) with logits ``d ** -0.5 * q @ k.T`` plus terms, whose tensors have (B, h) in place of P.
 
     The backward pass makes the probabilities again; there is no second derivative.
-
-    Args:
-        q, k, v: (B, h, N, d), patches in row-major order of their (H, W) grid; ``q`` is not yet scaled.
-        terms: What is added; its tensors have (B, h) in place of P.
-
-    Returns:
-        (B, h, N, d).
     """
     if terms.reversed_keys:
         # the result does not depend on the order of the keys

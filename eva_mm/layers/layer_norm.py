@@ -1,20 +1,20 @@
 """Layer normalisation that always computes in fp32, over the last or the second dimension."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+# channels to a built normalisation
+Norm = Callable[[int], nn.Module]
 
 
 class LayerNorm(nn.LayerNorm):
     """``nn.LayerNorm`` with fp32 statistics and an output of the input's dtype.
 
-    The released classification, pre-training and video models force fp32 here; the detection, segmentation and CLIP
-    models use the plain layer. In fp32 both are the same function. torch's half-precision kernels accumulate in fp32
-    already, so the explicit cast is needed only when input and parameters differ in dtype.
-
-    Args:
-        normalized_shape: Number of channels.
-        eps: Added to the variance. Every EVA-01 model has 1e-6 (torch's default is 1e-5).
+    Some releases force fp32, others use the plain layer. torch's half-precision kernels accumulate in fp32 already: a
+    cast is needed only when input and parameters differ in dtype.
     """
 
     def __init__(self, normalized_shape: int, eps: float = 1e-6) -> None:
@@ -25,10 +25,8 @@ class LayerNorm(nn.LayerNorm):
         # there is no autocast on the meta device, and asking for it is an error
         if x.dtype == self.weight.dtype and (x.is_meta or not torch.is_autocast_enabled(x.device.type)):
             return F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
-        normed = F.layer_norm(
-            x.float(), self.normalized_shape, self.weight.float(), self.bias.float(), self.eps
-        )
-        return normed.type_as(x)
+        weight, bias = self.weight.float(), self.bias.float()
+        return F.layer_norm(x.float(), self.normalized_shape, weight, bias, self.eps).type_as(x)
 
 
 class LayerNorm2d(LayerNorm):

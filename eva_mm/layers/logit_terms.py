@@ -12,12 +12,7 @@ from torch import Tensor
 
 
 class RowsAndColumns(NamedTuple):
-    """For each query a term of the key's row and one of its column; tokens are patches in row-major order.
-
-    Attributes:
-        rows: (P, H*W, H).
-        columns: (P, H*W, W).
-    """
+    """For each query a term of the key's row (P, H*W, H) and one of its column (P, H*W, W); row-major patches."""
 
     rows: Tensor
     columns: Tensor
@@ -38,14 +33,11 @@ class RowsAndColumns(NamedTuple):
 
 
 class Distances(NamedTuple):
-    """A term for each distance of two patches, and three that involve the class token, which is the first query.
+    """A term for each distance of two patches, query minus key from the smallest (P, 2 H - 1, 2 W - 1), and three that
+    involve the class token, which is the first query (P, 3): to patches, from patches, to itself.
 
     Keys are in reverse order, class token last: the terms of a query at row r and column c are then the rectangle of
     the map that starts at (r, c), and those of a whole block a view of it.
-
-    Attributes:
-        maps: (P, 2 H - 1, 2 W - 1), distances query minus key from the smallest.
-        of_class: (P, 3), class token to patch, patch to class token, class token to itself.
     """
 
     maps: Tensor
@@ -56,8 +48,7 @@ class Distances(NamedTuple):
     @property
     def grid(self) -> tuple[int, int]:
         """(H, W)."""
-        height, width = ((side + 1) // 2 for side in self.maps.shape[1:])
-        return height, width
+        return (self.maps.shape[1] + 1) // 2, (self.maps.shape[2] + 1) // 2
 
     @property
     def alignment(self) -> tuple[int, int]:

@@ -5,43 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from eva_mm.layers.geometric_spline import distance_matrix
 from eva_mm.layers.logit_terms import Distances
-
-
-def geometric_ratio(steps: int, span: float) -> float:
-    """Ratio q > 1 with ``1 + q + ... + q ** (steps - 1) == span``; ``span`` must exceed ``steps``."""
-    low, high = 1.0 + 1e-9, float(span)
-    for _ in range(100):
-        ratio = (low + high) / 2
-        low, high = (ratio, high) if math.expm1(steps * math.log(ratio)) / (ratio - 1) < span else (low, ratio)
-    return (low + high) / 2
-
-
-def table_positions(table_side: int, side: int) -> Tensor:
-    """Where the relative distances of a grid's side lie in a table made for another side.
-
-    A smaller grid uses the middle of the table: a distance keeps its meaning. For a larger one the table's entries are
-    spread over the grid in a geometric progression, dense near distance 0, as the released loaders spread them.
-
-    Args:
-        table_side: Tokens along the side that the table was made for.
-        side: Tokens along the side wanted.
-
-    Returns:
-        (2 * side - 1,) fp32, for distance -(side - 1) to side - 1 the position in 0 .. 2 * table_side - 2.
-    """
-    distances = torch.arange(1 - side, side, dtype=torch.float64)
-    if 1 < table_side < side:
-        ratio = geometric_ratio(table_side - 1, side - 1)
-        distances = distances.sign() * torch.log1p(distances.abs() * (ratio - 1)) / math.log(ratio)
-    return (distances + table_side - 1).clamp(0, 2 * table_side - 2).float()
-
-
-def _interpolate(table: Tensor, positions: Tensor, dim: int) -> Tensor:
-    below = positions.floor().long()
-    above = (below + 1).clamp(max=table.shape[dim] - 1)
-    weight = (positions - below).to(table.dtype).view([-1 if axis == dim else 1 for axis in range(table.ndim)])
-    return torch.lerp(table.index_select(dim, below), table.index_select(dim, above), weight)
 
 
 class RelativePositionBias(nn.Module):
@@ -51,10 +16,8 @@ class RelativePositionBias(nn.Module):
     patch to class token and class token to itself. Attention in chunks takes them as :meth:`terms`; elsewhere they are
     expanded to a matrix over all pairs of tokens, which is not kept.
 
-    Args:
-        num_heads: Heads h.
-        grid: (H, W) that the table is made for; other grids go through :func:`table_positions` and linear
-            interpolation.
+    On a grid smaller than ``grid`` = (H, W) distances keep their meaning; for a larger one the table is stretched as
+    the released loaders stretch it, see :func:`distance_matrix`.
     """
 
     num_class_rows = 3
@@ -71,8 +34,11 @@ class RelativePositionBias(nn.Module):
         table = table.unflatten(1, [2 * side - 1 for side in self.grid])
         if tuple(grid) == self.grid:
             return table
-        for dim, (table_side, side) in enumerate(zip(self.grid, grid), start=1):
-            table = _interpolate(table, table_positions(table_side, side).to(table.device), dim)
+        for dim, (own, side) in enumerate(zip(self.grid, grid), start=1):
+            if side > own:
+                table = torch.tensordot(table, distance_matrix(own, side).to(table), ([dim], [1])).movedim(-1, dim)
+            else:
+                table = table.narrow(dim, own - side, 2 * side - 1)
         return table
 
     def terms(self, q: Tensor, grid: tuple[int, int]) -> Distances:

@@ -5,21 +5,14 @@ from torch.nn import functional as F
 
 
 def _padded(grid: tuple[int, ...], size: int) -> tuple[int, int]:
-    height, width = grid
-    return -(-height // size) * size, -(-width // size) * size
+    # by adding first: a negated floor division rounds towards zero in ONNX
+    height, width = ((side + size - 1) // size * size for side in grid)
+    return height, width
 
 
 def window_partition(x: Tensor, grid: tuple[int, ...], size: int) -> Tensor:
-    """Cut into windows, padding with zeros at the bottom and right.
-
-    Args:
-        x: (B, H*W, C).
-        grid: (H, W).
-        size: Side s of a window.
-
-    Returns:
-        (B*nH*nW, s*s, C) with nH, nW the windows along each side, rounded up.
-    """
+    """Cut tokens (B, H*W, C) of a ``grid`` (H, W) into windows (B*nH*nW, s*s, C) of side s = ``size``, padding with
+    zeros at the bottom and right; nH and nW are the windows along each side, rounded up."""
     (height, width), (padded_height, padded_width) = grid, _padded(grid, size)
     b, _, c = x.shape
     x = x.view(b, height, width, c)

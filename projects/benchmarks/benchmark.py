@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarking.choices import CLOCKS, DTYPES, MODES, OURS, PEERS, Shape
 
-from eva_mm.apis import fail_in_one_sentence
+from eva_mm.apis import user_errors
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.config:
         from benchmarking.config_backbone import shape_of
 
-        with fail_in_one_sentence():
+        with user_errors():
             args.shape = shape_of(args.config, args.depth, args.img_size)
     names = [OURS, *([COMPILED] if args.compiled else []), *args.against]
     report = {'machine': describe(args.device), 'contenders': names}

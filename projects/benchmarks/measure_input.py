@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarking.choices import CLOCKS, OURS
 
-from eva_mm.apis import fail_in_one_sentence
+from eva_mm.apis import user_errors
 
 CONFIG = 'configs/pretrain/eva-g-p14_mim-clip-l_merged30m-224px.py'
 
@@ -48,7 +48,7 @@ def show(report: dict) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    with fail_in_one_sentence(), tempfile.TemporaryDirectory() as temporary:
+    with user_errors(), tempfile.TemporaryDirectory() as temporary:
         # after the arguments are known: torch takes seconds to import
         from benchmarking.input_speed import measure
         from benchmarking.machine import describe

@@ -65,9 +65,9 @@ def test_a_missing_released_file_is_found_before_anything_is_built(tmp_path, mon
     'arguments, message',
     [
         (dict(name='nano/classification', pretrained=True), 'No weights were released'),
-        (dict(name='nano/classification', pretrained='gone.pth'), 'There is no checkpoint gone.pth'),
+        (dict(name='nano/classification', pretrained='gone.pth'), 'Checkpoint not found: gone.pth'),
         (dict(name='nano/classification', device='toaster'), "The device 'toaster' cannot be used"),
-        (dict(name='gone.pth'), 'There is no checkpoint gone.pth'),
+        (dict(name='gone.pth'), 'Checkpoint not found: gone.pth'),
     ],
 )
 def test_wrong_calls_are_one_sentence(arguments, message):

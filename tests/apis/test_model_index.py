@@ -49,9 +49,14 @@ def test_every_model_has_a_config_and_a_task():
 
 
 def test_every_released_model_has_its_file():
-    """The release has 29 checkpoints, two of which are backbones alone: psz14to16 and clip_psz14_vision_enc."""
-    files = [info.weights for info in model_index().values() if info.weights]
-    assert len(files) == len(set(files)) == 27
+    """The release has 29 checkpoints, two of which are backbones alone: psz14to16 and clip_psz14_vision_enc.
+
+    EVA01_CLIP_g_14_plus came later, to another folder.
+    """
+    files = {info.weights: info.hub for info in model_index().values() if info.weights}
+    later = {name: hub for name, hub in files.items() if hub != HUB}
+    assert later == {'EVA01_CLIP_g_14_plus_psz14_s11B.pt': 'https://huggingface.co/QuanSun/EVA-CLIP'}
+    assert len(files) == len([info for info in model_index().values() if info.weights]) == 27 + len(later)
 
 
 def test_tasks_stand_for_released_models_of_their_kind():
@@ -65,7 +70,9 @@ def test_list_models_takes_patterns_words_and_tasks():
     assert EVA in list_models() and 'nano/video' in list_models()
     assert list_models('eva-l-*336px') == ['eva-l-p14_in1k-336px', 'eva-l-p14_in21k-pre_in1k-336px']
     assert list_models('lvis') == list_models('*lvis*') != []
-    assert {'nano/clip', 'eva-clip-g-p14_laion400m-224px'} == set(list_models(task='clip'))
+    assert set(list_models(task='clip')) == {
+        'nano/clip', 'eva-clip-g-p14_laion400m-224px', 'eva-clip-g-plus-p14_merged2b-224px'
+    }  # fmt: skip
     assert list_models(task='zero-shot') == list_models(task='clip')
     assert not any('video' in name for name in list_models(task='features'))
     with pytest.raises(UserError, match="task='depth' is unknown: choose from pretrain, classification"):
@@ -96,6 +103,9 @@ def test_released_files_are_looked_up_and_not_downloaded(tmp_path, monkeypatch):
         find_weights(info, tmp_path)
     for part in ('eva_21k_1k_336px_psz14_ema_89p6.pt', HUB, str(tmp_path)):
         assert part in str(error.value)
+    plus = model_index()['eva-clip-g-plus-p14_merged2b-224px']
+    with pytest.raises(FileNotFoundError, match=f'get it from {plus.hub} and'):
+        find_weights(plus, tmp_path)
     (tmp_path / info.weights).touch()
     assert find_weights(info, tmp_path) == tmp_path / info.weights
     monkeypatch.setenv('EVA_MM_WEIGHTS', str(tmp_path))

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -51,7 +50,7 @@ def _values(node: Any, key: str) -> Iterator[Any]:
 @pytest.mark.parametrize('config', CONFIGS, ids=lambda path: f'{path.parent.name}/{path.stem}')
 def test_every_number_of_classes_is_that_of_the_folder(config, folders):
     task = _task(config)
-    cfg = load_config(str(config), Namespace(data_root=str(folders[task])))
+    cfg = load_config(str(config), data_root=str(folders[task]))
     numbers = [number for number in _values(cfg.model, 'num_classes') if number is not None]
     # a class-agnostic RPN has one class of its own
     assert numbers and set(numbers) == {3}, numbers

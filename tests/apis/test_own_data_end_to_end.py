@@ -1,12 +1,13 @@
 """--data-root from the folder to the metrics: every task trains two steps, and its checkpoint is tested."""
 
-from argparse import Namespace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from torch import nn
 
+from eva_mm.apis.options import TestOptions, TrainOptions, parse_cfg_options
 from eva_mm.apis.test import prepare_test
 from eva_mm.apis.train import prepare_training
 
@@ -40,21 +41,23 @@ TASKS = {
 }
 
 
-def _arguments(task: str, root: Path, work_dir: Path, options: list[str], **others) -> Namespace:
-    both = dict(config=str(NANO / f'{task.split()[0]}.py'), data_root=str(root), work_dir=str(work_dir))
-    return Namespace(**both, launcher='none', cfg_options=[*LIGHT, *options], **others)
+def _common(task: str, root: Path, work_dir: Path, options: list[str]) -> dict:
+    return dict(
+        config=str(NANO / f'{task.split()[0]}.py'),
+        data_root=str(root),
+        work_dir=str(work_dir),
+        cfg_options=parse_cfg_options([*LIGHT, *options]),
+    )
 
 
 def _train(task: str, root: Path, work_dir: Path, options: list[str]):
-    unused = dict(resume=None, load_from=None, amp=False, no_validate=False, auto_scale_lr=False, seed=0, log_to=None)
-    runner = prepare_training(_arguments(task, root, work_dir, options, **unused))
+    runner = prepare_training(TrainOptions(**_common(task, root, work_dir, options), seed=0))
     runner.train()
     return runner
 
 
 def _test(task: str, root: Path, work_dir: Path, options: list[str], checkpoint: Path):
-    unused = dict(show_dir=None, tta=False, dump=None, out=None)
-    runner = prepare_test(_arguments(task, root, work_dir, options, checkpoint=str(checkpoint), **unused))
+    runner = prepare_test(TestOptions(**_common(task, root, work_dir, options), checkpoint=str(checkpoint)))
     return runner, runner.test()
 
 
@@ -69,7 +72,7 @@ def trained(request, own_folders, tmp_path_factory):
     trainer = _train(task, root, work_dir, options)
     tester, metrics = _test(task, root, work_dir / 'test', options, work_dir / f'{checkpoint}.pth')
     logs = [file.read_text() for file in sorted(work_dir.rglob('*.log'))]
-    return Namespace(
+    return SimpleNamespace(
         task=task, trainer=trainer, tester=tester, metrics=metrics, metric=metric, sizes=sizes, log='\n'.join(logs)
     )
 

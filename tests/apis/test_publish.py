@@ -8,7 +8,9 @@ from eva_mm.checkpoint import read_checkpoint
 
 CONFIG = """
 model = dict(
-    type='X', backbone=dict(type='Y', init_cfg=dict(type='Pretrained', checkpoint='eva.pt')), head=dict(type='Z'))
+    type='mmpretrain.ImageClassifier',
+    backbone=dict(type='eva_mm.EVAViT', init_cfg=dict(type='Pretrained', checkpoint='eva.pt')),
+    head=dict(type='mmpretrain.LinearClsHead'))
 work_dir = 'work_dirs/x'
 load_from = 'a.pth'
 launcher = 'none'

@@ -74,9 +74,9 @@ def test_own_and_released_files_give_the_same_metrics(world):
 @pytest.mark.parametrize(
     'checkpoint, message',
     [
-        ('nowhere.pth', 'There is no checkpoint'),
-        ('truncated.pth', 'it is truncated or no checkpoint'),
-        ('text.pth', 'text.pth is refused'),
+        ('nowhere.pth', 'Checkpoint not found'),
+        ('truncated.pth', 'it is truncated or damaged'),
+        ('text.pth', 'text.pth is a text, not a checkpoint'),
         ('other.pth', 'is not of an EVA model'),
     ],
 )

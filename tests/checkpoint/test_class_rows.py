@@ -2,7 +2,6 @@ import pytest
 import torch
 
 from eva_mm.checkpoint.class_rows import NO_ROW, read_class_rows, select_class_rows
-from eva_mm.datasets import k722
 
 
 def test_rows_are_picked_and_the_rest_keeps_its_start():
@@ -34,7 +33,3 @@ def test_row_maps_are_read_by_their_first_word(tmp_path):
         read_class_rows(path)
     with pytest.raises(FileNotFoundError, match='make it with tools/dataset_converters/make_k722.py'):
         read_class_rows(tmp_path / 'other.txt')
-
-
-def test_maker_and_reader_of_row_maps_agree():
-    assert k722.NO_ROW == NO_ROW

@@ -92,6 +92,19 @@ def test_a_pooling_classifier_has_no_norm_for_the_class_token(family, small_arch
     assert report.dropped.keys() == {'fc_norm.weight', 'fc_norm.bias'}
 
 
+def test_the_logit_scale_of_a_clip_may_be_beside_its_towers(family):
+    """EVA01_CLIP_g_14_plus and what came after it have it there, `eva_clip_psz14.pt` in the text tower."""
+    weights = family('clip')
+    expected = convert_state_dict(weights, 'clip').state_dict
+    moved = {name.replace('text.logit_scale', 'logit_scale'): weight for name, weight in weights.items()}
+    assert moved.keys() - weights.keys() == {'logit_scale'}
+    result = convert_state_dict(moved, 'clip')
+    assert result.state_dict.keys() == expected.keys() and not result.report.unexpected
+    assert result.state_dict['text.logit_scale'] == expected['text.logit_scale']
+    # a classifier from it leaves the scale out
+    assert not any('scale' in name for name in convert_state_dict(moved, 'classification').state_dict)
+
+
 @pytest.mark.parametrize('task', ['detection', 'segmentation', 'video', 'clip'])
 @pytest.mark.parametrize('name', ['mim', 'classifier', 'linear-probe', 'clip', 'mae'])
 def test_every_task_takes_the_trunk_of_every_file(family, task, name):

@@ -43,7 +43,7 @@ def test_clips_of_another_length_need_the_grid(family):
     converted = convert_state_dict(weights, 'video', target=target, grid=(8, 4, 4)).state_dict
     expected = resample.resize_positions(weights['pos_embed'], (4, 4, 4), (8, 4, 4))
     assert torch.equal(converted['backbone.pos_embed'], expected)
-    with pytest.raises(ValueError, match='A clip of 64 patches cannot be cut .* give the grid of the model'):
+    with pytest.raises(ValueError, match=r'how its 64 patch positions are cut into frames: give file_grid=\(T, H, W\)'):
         convert_state_dict(weights, 'video', target=target)
 
 

@@ -81,14 +81,19 @@ def test_settings_beside_the_weights_are_read_as_inert_data(tmp_path, monkeypatc
 
 def test_unreadable_files(mim_file, tmp_path):
     whole = mim_file.read_bytes()
-    cases = {'half.pt': whole[: len(whole) // 2], 'text.pt': b'hello world', 'empty.pt': b'', 'x.safetensors': b'xx'}
-    for name, content in cases.items():
+    cases = {
+        'half.pt': (whole[: len(whole) // 2], 'cannot be read .* truncated or'),
+        'text.pt': (b'hello world', 'is a text, not a checkpoint'),
+        'empty.pt': (b'', 'is empty'),
+        'x.safetensors': (b'xx', 'cannot be read .* truncated or'),
+    }
+    for name, (content, message) in cases.items():
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(ValueError, match=rf'{name} cannot be read .* truncated or no checkpoint'):
+        with pytest.raises(ValueError, match=f'{name} {message}'):
             read_checkpoint(tmp_path / name)
-    with pytest.raises(FileNotFoundError, match='no checkpoint .*missing.pt'):
+    with pytest.raises(FileNotFoundError, match='Checkpoint not found: .*missing.pt'):
         read_checkpoint(tmp_path / 'missing.pt')
-    with pytest.raises(ValueError, match='is a folder: give a file'):
+    with pytest.raises(ValueError, match='is a directory; pass a file'):
         read_checkpoint(tmp_path)
     torch.save([1, 2], tmp_path / 'list.pt')
     with pytest.raises(ValueError, match='holds a list, expected a dict'):

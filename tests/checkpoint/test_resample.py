@@ -3,10 +3,11 @@ import torch
 
 from eva_mm.checkpoint import resample
 from eva_mm.layers import PatchEmbed
+from tests.helpers.parity import assert_near
 
 
 def exact(actual, expected):
-    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-6, check_dtype=False)
+    assert_near(actual, expected, 1e-6)
 
 
 def test_patch_kernel_equals_the_released_script(reference):
@@ -26,6 +27,13 @@ def test_patch_kernel_equals_the_released_script(reference):
 def test_positions_equal_the_released_loaders(reference, case, grid, new_grid):
     data = reference('resample.pt')[case]
     exact(resample.resize_positions(data['old'], grid, new_grid), data['new'])
+
+
+def test_the_released_script_of_eva02_clip(reference):
+    data = reference('eva02/interp_14to16_a.pt')
+    old, new = data['state_dict'], data['outputs']
+    exact(resample.resize_positions(old['pos_embed'], (16, 16), (14, 14)), new['pos_embed'])
+    exact(resample.resize_patch_kernel(old['patch_embed.proj.weight'], (16, 16)), new['patch_embed.proj.weight'])
 
 
 def test_relative_table_equals_the_released_loader(reference):

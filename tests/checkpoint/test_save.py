@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from eva_mm.checkpoint import read_checkpoint
+from eva_mm.checkpoint.file_grid import recorded_grid
 from eva_mm.checkpoint.save import write_weights
 
 
@@ -11,6 +12,12 @@ def test_round_trips(tmp_path):
     assert torch.equal(read_checkpoint(write_weights(weights, tmp_path / 'a.pth'))['b'], weights['b'])
     wrapped = read_checkpoint(write_weights(weights, tmp_path / 'a.pt', 'state_dict', {'meta': {'x': 1}}))
     assert wrapped['meta'] == {'x': 1} and torch.equal(wrapped['state_dict']['a'], weights['a'])
+
+
+@pytest.mark.parametrize('wrapper', ['', 'state_dict'])
+def test_the_grid_of_the_positions_is_recorded(tmp_path, wrapper):
+    path = write_weights({'a': torch.zeros(1)}, tmp_path / 'a.pth', wrapper, grid=(8, 4, 4))
+    assert recorded_grid(read_checkpoint(path)) == (8, 4, 4)
 
 
 def test_nothing_is_overwritten_and_no_part_is_left(tmp_path):

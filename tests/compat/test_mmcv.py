@@ -1,7 +1,9 @@
 from types import SimpleNamespace
 
+import pytest
 import torch
 import torch.nn.functional as F
+from hostile import EPS, fake_ghostscript, png
 from mmcv.ops import multi_scale_deform_attn
 
 from eva_mm.compat.mmcv import bound_attention_memory
@@ -54,3 +56,26 @@ def test_other_devices_keep_the_function_of_mmcv():
     attention.multi_scale_deformable_attn_pytorch = lambda value, *rest: value.device.type
     bound_attention_memory(attention)
     assert attention.multi_scale_deformable_attn_pytorch(torch.empty(1, device='meta'), None, None, None) == 'meta'
+
+
+@pytest.mark.parametrize('backend', ['cv2', 'pillow'])
+def test_images_are_measured_before_they_are_decoded(backend, tmp_path, monkeypatch):
+    mmcv = pytest.importorskip('mmcv')
+    canary = fake_ghostscript(tmp_path, monkeypatch)
+    (tmp_path / 'eps.jpg').write_bytes(EPS)
+    (tmp_path / 'strip.png').write_bytes(png(60_000, 1))
+    (tmp_path / 'bomb.png').write_bytes(png(20_000, 9_000))
+    (tmp_path / 'sound.png').write_bytes(png(30, 20))
+    for name, message in (('eps.jpg', 'no known image format'), ('strip.png', 'max_ratio'), ('bomb.png', 'pixels')):
+        with pytest.raises(ValueError, match=message):
+            mmcv.imread(str(tmp_path / name), backend=backend)
+    assert mmcv.imread(str(tmp_path / 'sound.png'), backend=backend).shape == (20, 30, 3)
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize('host', ['mmpretrain', 'mmdet', 'mmseg', 'mmaction'])
+def test_the_pipelines_of_every_host_are_bounded(host, tmp_path):
+    transforms = pytest.importorskip(f'{host}.registry').TRANSFORMS
+    (tmp_path / 'strip.png').write_bytes(png(60_000, 1))
+    with pytest.raises(ValueError, match='max_ratio'):
+        transforms.build(dict(type='LoadImageFromFile'))(dict(img_path=str(tmp_path / 'strip.png')))

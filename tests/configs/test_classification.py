@@ -205,3 +205,57 @@ def test_the_linear_probe_trains_one_layer_only():
     assert model.neck.bn.training
     [group] = optimizer_of(cfg, model).optimizer.param_groups
     assert (group['momentum'], group['weight_decay'], group['trust_coefficient']) == (0.9, 0.0, 0.001)
+
+
+# optimizer's betas and epsilon, drop path, least crop, label smoothing, CutMix, average of weights, pooled output, factor
+# on the gradient of the patch embedding, images of a GPU in the validation
+FINE, SHARP = ((0.9, 0.999), 1e-8), ((0.9, 0.98), 1e-6)
+MEAN, TOKEN = 'avg_featmap', 'cls_token'
+DETAILS = {
+    'eva-g-p14_in21k-224px': (SHARP, 0.4, 0.5, 0.1, 1.0, None, MEAN, 0.0, None),
+    'eva-g-p14_in21k-pre_in1k-336px': (FINE, 0.4, 0.08, 0.3, None, 0.9999, MEAN, 0.0, 24),
+    'eva-g-p14_in21k-pre_in1k-560px': (FINE, 0.4, 0.08, 0.3, None, 0.9999, MEAN, 0.0, 24),
+    'eva-g-p14_clip-pre_in1k-224px': (FINE, 0.4, 0.08, 0.3, None, 0.9999, MEAN, 0.0, 48),
+    'eva-g-p14_clip-pre_in1k-336px': (FINE, 0.4, 0.08, 0.3, None, 0.9999, MEAN, 0.0, 24),
+    'eva-g-p14_clip-pre_linear_in1k-224px': (None, 0.0, 0.08, None, None, None, TOKEN, 0.0, 400),
+    'eva-g-p14_clip-pre_linear_in1k-336px': (None, 0.0, 0.08, None, None, None, TOKEN, 0.0, 400),
+    # of EVA-L's runs the logs tell less: batch of the validation by rule, mixing where there is any, averages
+    'eva-l-p14_in21k-224px': (SHARP, 0.4, 0.5, 0.1, 1.0, None, MEAN, 1.0, None),
+    'eva-l-p14_in1k-196px': (FINE, 0.4, 0.08, 0.1, 1.0, 0.9999, MEAN, 1.0, 192),
+    'eva-l-p14_in1k-336px': (FINE, 0.4, 0.08, 0.1, 1.0, 0.9999, MEAN, 1.0, 96),
+    'eva-l-p14_in21k-pre_in1k-196px': (FINE, 0.4, 0.08, 0.2, None, 0.9999, MEAN, 1.0, 96),
+    'eva-l-p14_in21k-pre_in1k-336px': (FINE, 0.4, 0.08, 0.2, None, 0.9999, MEAN, 1.0, 96),
+}
+
+
+def details(cfg):
+    optimizer, augments = cfg.optim_wrapper.optimizer, (cfg.model.get('train_cfg') or {}).get('augments')
+    crop = next(step for step in cfg.train_dataloader.dataset.pipeline if 'ResizedCrop' in step.type)
+    # both crops have the same default
+    (least, _) = crop.get('crop_ratio_range', crop.get('scale') if 'MAE' in crop.type else None) or (0.08, 1.0)
+    averages = [1 - hook.momentum for hook in cfg.custom_hooks if hook.type == 'eva_mm.FP32EMAHook']
+    return (
+        (tuple(optimizer.betas), optimizer.eps) if 'betas' in optimizer else None,
+        cfg.model.backbone.drop_path_rate,
+        least,
+        cfg.model.head.loss.get('label_smooth_val'),
+        augments and augments.alpha,
+        averages[0] if averages else None,
+        cfg.model.backbone.out_type,
+        cfg.model.backbone.patch_grad_scale,
+        cfg.val_dataloader.batch_size if cfg.val_dataloader else None,
+    )
+
+
+@pytest.mark.parametrize('name', DETAILS)
+def test_details(name):
+    cfg = load(name)
+    assert details(cfg) == DETAILS[name]
+    assert cfg.randomness.seed == 0 and cfg.randomness.diff_rank_seed
+    assert cfg.optim_wrapper.get('clip_grad') is None and 'gradient_clipping' not in (cfg.get('strategy') or {})
+    decay = 0.0 if 'linear' in name else 0.05
+    assert cfg.optim_wrapper.optimizer.weight_decay == decay
+
+
+def test_every_recipe_has_its_details():
+    assert DETAILS.keys() == RECIPES.keys()

@@ -9,6 +9,9 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import PARAM_SCHEDULERS, init_default_scope
 from torch import nn
 
+from tests.helpers.parity import assert_near
+from tests.helpers.recipes import differences
+
 FOLDER = Path(__file__).parents[2] / 'configs' / 'segmentation'
 ADE = 'mask2former_eva-g-p16-adapter_ade20k-896px.py'
 # the numbers of parameters that the published logs list; iterations, warm-up, rate, decay, batch over all GPUs
@@ -45,6 +48,21 @@ def test_released_recipes_have_their_numbers(name):
     assert cfg.optim_wrapper.paramwise_cfg.layer_decay_rate == decay
     assert cfg.auto_scale_lr.base_batch_size == batch
     assert cfg.model.decode_head.transformer_decoder.num_layers == (9 if 'relpos' in name else 8)
+
+
+@pytest.mark.parametrize('name', RELEASED)
+def test_released_test_pipelines(name):
+    """Short sides of 896 or seven others, multiples of 32, mirrored, then padded with black by the preprocessor."""
+    cfg = _config(name)
+    steps = [(step.type, step.get('scale'), step.get('size_divisor')) for step in cfg.test_pipeline]
+    assert steps[1:3] == [('Resize', (3584, 896), None), ('ResizeToMultiple', None, 32)]
+    resize, multiple, flip, *_ = cfg.tta_pipeline[1].transforms
+    assert [step.scale for step in resize] == [(4 * side, side) for side in (512, 640, 768, 896, 1024, 1152, 1280)]
+    assert [(step.type, step.size_divisor) for step in multiple] == [('ResizeToMultiple', 32)]
+    assert [step.prob for step in flip] == [0.0, 1.0]
+    assert cfg.model.data_preprocessor.type == 'eva_mm.BlackPadSegPreProcessor'
+    assert cfg.model.data_preprocessor.test_cfg == dict(size=(896, 896))
+    assert cfg.model.test_cfg == dict(mode='slide', crop_size=(896, 896), stride=(512, 512))
 
 
 @pytest.mark.parametrize('name', RELEASED)
@@ -133,4 +151,99 @@ def test_pyramid_of_the_plain_baseline_is_the_released_one(reference):
     neck.load_state_dict(renamed)
     for index, out in enumerate(neck(golden['inputs']['maps'])):
         expected = golden['outputs'][f'f{index + 1}']
-        torch.testing.assert_close(out, expected, rtol=0, atol=1e-5 * expected.abs().max().item())
+        assert_near(out, expected)
+
+
+# the release's configs/_base_/models/mask2former_beit*.py and its ADE20K and COCO-Stuff configs
+SHARED = {
+    'model.backbone.arch': 'giant',
+    'model.backbone.img_size': 896,
+    'model.backbone.drop_path_rate': 0.5,
+    'model.backbone.init_cfg.checkpoint': 'checkpoints/eva_psz14to16.pt',
+    'model.backbone.norm_cfg.type': 'SyncBN',
+    'model.decode_head.in_channels': (1408, 1408, 1408, 1408),
+    'model.decode_head.feat_channels': 1024,
+    'model.decode_head.out_channels': 1024,
+    'model.decode_head.num_queries': 200,
+    'model.decode_head.pixel_decoder.encoder.num_layers': 6,
+    'model.decode_head.pixel_decoder.encoder.layer_cfg.self_attn_cfg.num_heads': 32,
+    'model.decode_head.pixel_decoder.encoder.layer_cfg.self_attn_cfg.num_levels': 3,
+    'model.decode_head.pixel_decoder.encoder.layer_cfg.self_attn_cfg.num_points': 4,
+    'model.decode_head.pixel_decoder.encoder.layer_cfg.ffn_cfg.feedforward_channels': 4096,
+    'model.decode_head.pixel_decoder.norm_cfg.num_groups': 32,
+    'model.decode_head.positional_encoding.num_feats': 512,
+    'model.decode_head.transformer_decoder.layer_cfg.self_attn_cfg.num_heads': 32,
+    'model.decode_head.transformer_decoder.layer_cfg.cross_attn_cfg.num_heads': 32,
+    'model.decode_head.transformer_decoder.layer_cfg.ffn_cfg.feedforward_channels': 4096,
+    'model.decode_head.loss_cls.loss_weight': 2.0,
+    'model.decode_head.loss_mask.loss_weight': 5.0,
+    'model.decode_head.loss_dice.loss_weight': 5.0,
+    'model.decode_head.loss_dice.eps': 1.0,
+    'model.decode_head.loss_dice.naive_dice': True,
+    'model.decode_head.train_cfg.num_points': 12544,
+    'model.decode_head.train_cfg.oversample_ratio': 3.0,
+    'model.decode_head.train_cfg.importance_sample_ratio': 0.75,
+    'model.decode_head.train_cfg.assigner.match_costs.0.weight': 2.0,
+    'model.decode_head.train_cfg.assigner.match_costs.1.weight': 5.0,
+    'model.decode_head.train_cfg.assigner.match_costs.2.weight': 5.0,
+    'model.data_preprocessor.mean': (123.675, 116.28, 103.53),
+    'model.data_preprocessor.std': (58.395, 57.12, 57.375),
+    'model.data_preprocessor.seg_pad_val': 255,
+    'optim_wrapper.type': 'OptimWrapper',
+    'optim_wrapper.clip_grad': None,
+    'optim_wrapper.optimizer.type': 'AdamW',
+    'optim_wrapper.optimizer.betas': (0.9, 0.999),
+    'optim_wrapper.optimizer.weight_decay': 0.05,
+    'train_dataloader.dataset.pipeline.2.scale': (3584, 896),
+    'train_dataloader.dataset.pipeline.2.ratio_range': (0.5, 2.0),
+    'train_dataloader.dataset.pipeline.3.crop_size': (896, 896),
+    'train_dataloader.dataset.pipeline.3.cat_max_ratio': 0.75,
+    'train_dataloader.dataset.pipeline.4.prob': 0.5,
+    'train_dataloader.dataset.pipeline.5.type': 'PhotoMetricDistortion',
+}
+PLAIN = {'model.backbone.relative_position_bias': None, 'model.backbone.layer_scale_init_value': None}
+BIASED = {'model.backbone.relative_position_bias': True, 'model.backbone.layer_scale_init_value': 1.0}
+ADE20K = {
+    'model.decode_head.num_classes': 150,
+    'model.decode_head.loss_cls.class_weight': (*[1.0] * 150, 0.1),
+    'train_dataloader.dataset.type': 'ADE20KDataset',
+}
+STUFF = {
+    'model.decode_head.num_classes': 171,
+    'model.decode_head.loss_cls.class_weight': (*[1.0] * 171, 0.1),
+    'train_dataloader.dataset.type': 'COCOStuffDataset',
+}
+TABLES = {
+    'mask2former_eva-g-p16-adapter_coco-stuff164k-896px.py': {
+        **SHARED, **PLAIN, **STUFF, 'train_dataloader.batch_size': 1, 'load_from': None,
+    },
+    'mask2former_eva-g-p16-adapter-relpos_coco-stuff164k-896px.py': {
+        **SHARED, **BIASED, **STUFF, 'train_dataloader.batch_size': 2, 'load_from': None,
+    },
+    ADE: {
+        **SHARED, **PLAIN, **ADE20K, 'train_dataloader.batch_size': 1,
+        'load_from': 'checkpoints/eva_sem_seg_mask2former_cocostuff_53p4.pth',
+    },
+    'mask2former_eva-g-p16-adapter-relpos_ade20k-896px.py': {
+        **SHARED, **BIASED, **ADE20K, 'train_dataloader.batch_size': 2,
+        'load_from': 'checkpoints/eva_sem_seg_mask2former_cocostuff_relpos_layerscale_9dec_53p2.pth',
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('name', RELEASED)
+def test_values(name):
+    assert differences(_config(name), TABLES[name]) == {}
+
+
+def test_the_adapter_has_the_released_defaults():
+    from eva_mm.models.backbones.eva_vit_adapter import EVAViTAdapter
+
+    with torch.device('meta'):
+        model = EVAViTAdapter('giant')
+    # first block and the one after the last
+    assert [list(group) for group in model.groups] == [[0, 10], [10, 20], [20, 30], [30, 40]]
+    attention = model.interactions[0].injector.attn
+    assert (attention.num_heads, attention.num_points, attention.value_proj.out_features) == (16, 4, 704)
+    assert model.interactions[0].extractor.ffn.fc1.out_features == 352
+    assert [len(each.extra_extractors) for each in model.interactions] == [0, 0, 0, 2]

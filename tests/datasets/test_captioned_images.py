@@ -37,3 +37,18 @@ def test_no_more_captions_than_asked_for(listed):
 def test_unknown_split(listed):
     with pytest.raises(ValueError, match="no images of split='val': it has test, train"):
         CaptionedImages(split='val', **listed)
+
+
+def test_a_byte_order_mark_is_accepted_and_a_wrong_entry_is_named(listed, tmp_path):
+    path = tmp_path / 'dataset_coco.json'
+    content = json.loads(path.read_text())
+    path.write_bytes(b'\xef\xbb\xbf' + json.dumps(content).encode())
+    assert len(CaptionedImages(**listed)) == 2
+    del content['images'][1]['sentences']
+    content['images'][1]['filename'] = '\x1b[2J'
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r'dataset_coco.json, image 1: filename, split and sentences .*\\x1b\[2J'):
+        CaptionedImages(**listed)
+    path.write_text('[1]')
+    with pytest.raises(ValueError, match='has no list "images"'):
+        CaptionedImages(**listed)

@@ -23,3 +23,19 @@ def test_only_classes_shared_with_imagenet(tmp_path):
 def test_missing_mappings(tmp_path):
     with pytest.raises(FileNotFoundError, match='unpack objectnet-1.0 there'):
         ObjectNet(data_root=str(tmp_path))
+
+
+def test_a_byte_order_mark_is_accepted_and_what_is_left_out_is_told(tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr('eva_mm.datasets.objectnet.print_log', lambda message, **_: told.append(message))
+    (tmp_path / 'mappings').mkdir()
+    (tmp_path / 'mappings/folder_to_objectnet_label.json').write_bytes(b'\xef\xbb\xbf{"tie": "Tie"}')
+    (tmp_path / 'mappings/objectnet_to_imagenet_1k.json').write_text('{"Tie": "bow tie"}')
+    (tmp_path / 'images/tie').mkdir(parents=True)
+    (tmp_path / 'images/tie/0.png').touch()
+    (tmp_path / 'images/tie/1.jpg').touch()
+    assert len(ObjectNet(data_root=str(tmp_path))) == 1
+    assert len(told) == 1 and 'Skipped: 1 ' in told[0] and '1.jpg' in told[0]
+    (tmp_path / 'mappings/objectnet_to_imagenet_1k.json').write_text('["Tie"]')
+    with pytest.raises(ValueError, match='must be dicts'):
+        ObjectNet(data_root=str(tmp_path))

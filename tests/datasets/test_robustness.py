@@ -40,3 +40,17 @@ def test_crop_border(width, side):
     results = CropBorder(width)({'img': image.copy()})
     assert results['img_shape'] == (side, side)
     assert np.array_equal(results['img'], image[width : 8 - width, width : 8 - width])
+
+
+def test_a_byte_order_mark_is_accepted_and_a_wrong_entry_is_named(root):
+    path = root / 'lists/a.json'
+    content = json.loads(path.read_text())
+    path.write_bytes(b'\xef\xbb\xbf' + json.dumps(content).encode())
+    assert len(RobustnessSet(data_root=str(root), ann_file='lists/a.json')) == 2
+    content['images'][1] = {'path': 'val/b.JPEG'}
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match='a.json, image 1: a path and a list of labels are expected'):
+        RobustnessSet(data_root=str(root), ann_file='lists/a.json')
+    path.write_text('[1')
+    with pytest.raises(ValueError, match='a.json'):
+        RobustnessSet(data_root=str(root), ann_file='lists/a.json')

@@ -22,7 +22,7 @@ COCO = {
         {'id': 2, 'image_id': 7, 'category_id': 9, 'bbox': [0, 0, 3, 3], 'area': 9, 'iscrowd': 1,
          'segmentation': {'counts': [0, 9, 91], 'size': [10, 10]}},
         {'id': 3, 'image_id': 7, 'category_id': 9, 'bbox': [0, 0, 3, 3],
-         'segmentation': {'counts': 'PPYo0', 'size': [10, 10]}},
+         'segmentation': {'counts': '03Q3', 'size': [10, 10]}},
     ],
     'categories': [{'id': 5, 'name': 'cat', 'frequency': 'f'}, {'id': 9, 'name': 'dog', 'frequency': 'r'}],
 }  # fmt: skip

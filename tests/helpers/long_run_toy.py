@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 
-from eva_mm.engine.checkpoint_store import newest_sound
+from eva_mm.engine.long_run.checkpoint_store import newest_sound
 
 
 class Points(torch.utils.data.Dataset):
@@ -39,8 +40,27 @@ class Student(BaseModel):
             torch.nn.init.ones_(param)
 
     def forward(self, inputs, mode='tensor'):
+        if mode == 'predict':
+            return [dict(mean=value) for value in self.linear(inputs).mean(1).tolist()]
         dropped = torch.nn.functional.dropout(self.linear(inputs), 0.5, self.training)
         return {'loss': dropped.float().square().mean()}
+
+
+class MeanPrediction(BaseMetric):
+    """Mean of all predictions; notes every validation, also one that was not finished."""
+
+    def __init__(self):
+        super().__init__()
+        self.begun = 0
+
+    def process(self, data_batch, data_samples):
+        """Keep one number a sample."""
+        self.begun += not self.results
+        self.results += [sample['mean'] for sample in data_samples]
+
+    def compute_metrics(self, results):
+        """Their mean."""
+        return dict(mean=sum(results) / len(results))
 
 
 class BF16OptimWrapper(OptimWrapper):
@@ -70,13 +90,31 @@ class Record(Hook):
             raise KeyboardInterrupt
 
 
-def build(work_dir: Path, record=None, loop='epoch', resume=False, hooks=(), workers=0, amp=False, steps=24, **saving):
-    """A runner of 8 iterations an epoch that saves every third."""
+def build(
+    work_dir: Path,
+    record=None,
+    loop='epoch',
+    resume=False,
+    hooks=(),
+    workers=0,
+    amp=False,
+    steps=24,
+    validate=0,
+    accumulate=1,
+    **saving,
+):
+    """A runner of 8 iterations an epoch that saves every third, and validates after so many epochs or iterations."""
     length = dict(max_epochs=steps // 8) if loop == 'epoch' else dict(max_iters=steps)
+    validation = {}
+    if validate:
+        length['val_interval'] = validate
+        loader = dict(dataset=Points(), batch_size=4, sampler=dict(type='DefaultSampler', shuffle=False))
+        loader['collate_fn'] = dict(type='default_collate')
+        validation = dict(val_dataloader=loader, val_cfg=dict(), val_evaluator=Evaluator(MeanPrediction()))
     types = dict(epoch='eva_mm.ResumableEpochLoop', iter='eva_mm.ResumableIterLoop')
     optimizer = dict(type='AdamW', lr=0.01)
     model = Student()
-    wrapper = dict(optimizer=optimizer)
+    wrapper = dict(optimizer=optimizer, accumulative_counts=accumulate)
     if amp:
         wrapper = BF16OptimWrapper(torch.optim.AdamW(model.parameters(), lr=0.01))
     return Runner(
@@ -91,6 +129,7 @@ def build(work_dir: Path, record=None, loop='epoch', resume=False, hooks=(), wor
             collate_fn=dict(type='default_collate'),
         ),
         train_cfg=dict(type=types[loop], **length),
+        **validation,
         optim_wrapper=wrapper,
         param_scheduler=dict(type='LinearLR', start_factor=0.1, end=20, by_epoch=False),
         default_hooks=dict(

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from eva_mm.layers import Attention, WindowAttention
+from eva_mm.layers import Attention, LayerNorm, WindowAttention
 from eva_mm.layers.attention import attend_fp32
 from eva_mm.layers.windows import window_partition, window_unpartition
 
@@ -55,7 +55,7 @@ def test_fp32_variant_computes_logits_in_fp32():
     q, k, v = (torch.randn(1, 2, 64, 88).bfloat16() * 4 for _ in range(3))
     exact = (q.double() * 88**-0.5) @ k.double().transpose(-2, -1)
     expected = exact.softmax(-1) @ v.double()
-    out = attend_fp32(q, k, v, None, 0.0)
+    out = attend_fp32(q, k, v, None)
     rounded = ((q * 88**-0.5) @ k.transpose(-2, -1)).softmax(-1) @ v
     assert out.dtype == torch.bfloat16
     assert (out - expected).abs().mean() < (rounded - expected).abs().mean()
@@ -63,7 +63,10 @@ def test_fp32_variant_computes_logits_in_fp32():
 
 def test_keys_have_no_bias():
     attention = Attention(16, 2)
-    assert attention._qkv_bias()[16:32].abs().sum() == 0
+    nn.init.normal_(attention.q_bias)
+    nn.init.normal_(attention.v_bias)
+    _, k, _ = attention._project(torch.zeros(1, 3, 16))
+    assert k.abs().sum() == 0
     assert {name for name, _ in attention.named_parameters()} == {
         'q_bias', 'v_bias', 'qkv.weight', 'proj.weight', 'proj.bias'
     }  # fmt: skip
@@ -74,3 +77,63 @@ def test_errors_name_the_remedy():
         Attention(30, 4)
     with pytest.raises(ValueError, match="expected 'qv' .* or 'full'"):
         Attention(32, 4, qkv_bias='kv')
+
+
+class LoRA(nn.Module):
+    """What an adapter does: a wrapper in the place of a linear layer, which is frozen."""
+
+    def __init__(self, base, rank=2):
+        super().__init__()
+        self.base = base.requires_grad_(False)
+        self.a, self.b = nn.Linear(base.in_features, rank, bias=False), nn.Linear(rank, base.out_features, bias=False)
+
+    def forward(self, x):
+        return self.base(x) + self.b(self.a(x))
+
+
+@pytest.mark.parametrize('separate', [False, True])
+@pytest.mark.parametrize('qkv_bias', ['none', 'qv', 'full'])
+def test_every_adapter_gets_a_gradient(qkv_bias, separate):
+    """A wrapper that attention goes past would train nothing, silently."""
+    attention = Attention(16, 2, qkv_bias=qkv_bias, separate_qkv=separate)
+    x = torch.randn(2, 4, 16)
+    before = attention(x, (2, 2))
+    adapted = [name for name, module in attention.named_children() if isinstance(module, nn.Linear)]
+    assert adapted == (['q_proj', 'k_proj', 'v_proj', 'proj'] if separate else ['qkv', 'proj'])
+    for name in adapted:
+        setattr(attention, name, LoRA(getattr(attention, name)))
+        nn.init.zeros_(getattr(attention, name).b.weight)
+    torch.testing.assert_close(attention(x, (2, 2)), before)
+    (attention(x, (2, 2)) * torch.randn(16)).sum().backward()
+    for name in adapted:
+        assert getattr(attention, name).b.weight.grad.abs().sum() > 0, name
+
+
+def test_hooks_on_the_projection_are_called():
+    attention, seen = Attention(16, 2), []
+    expected = attention(torch.ones(1, 4, 16), (2, 2))
+    attention.qkv.register_forward_hook(lambda module, args, out: seen.append(out.shape))
+    torch.testing.assert_close(attention(torch.ones(1, 4, 16), (2, 2)), expected)
+    assert seen == [(1, 4, 48)]
+
+
+@pytest.mark.parametrize('qkv_bias', ['none', 'qv', 'full'])
+def test_separate_projections_are_one_in_three(qkv_bias):
+    packed, apart = (Attention(16, 2, qkv_bias=qkv_bias, separate_qkv=separate) for separate in (False, True))
+    for parameter in packed.parameters():
+        nn.init.normal_(parameter)
+    weights = {name: value for name, value in packed.state_dict().items() if not name.startswith('qkv')}
+    for kind in ('weight', 'bias') if qkv_bias == 'full' else ('weight',):
+        for part, value in zip('qkv', getattr(packed.qkv, kind).chunk(3)):
+            weights[f'{part}_proj.{kind}'] = value
+    apart.load_state_dict(weights)
+    x = torch.randn(2, 4, 16)
+    torch.testing.assert_close(apart(x, (2, 2)), packed(x, (2, 2)), rtol=1e-4, atol=1e-5)
+
+
+def test_what_was_attended_is_normalised_over_all_heads():
+    plain, normed = Attention(16, 2), Attention(16, 2, norm=LayerNorm)
+    normed.load_state_dict(plain.state_dict(), strict=False)
+    plain.proj = nn.Identity()
+    x = torch.randn(2, 4, 16)
+    torch.testing.assert_close(normed(x, (2, 2)), normed.proj(normed.inner_attn_ln(plain(x, (2, 2)))))

@@ -1,11 +1,11 @@
 import pytest
 import torch
 
-from eva_mm.layers import Attention, Block, DropPath
+from eva_mm.layers import Attention, Block, DropPath, Mlp, PostNormBlock
 
 
 def _block(**kwargs):
-    return Block(16, Attention(16, 2), 32, **kwargs)
+    return Block(16, Attention(16, 2), Mlp(16, 32), **kwargs)
 
 
 def test_is_the_equation():
@@ -14,6 +14,13 @@ def test_is_the_equation():
     y = x + 0.5 * block.attn(block.norm1(x), (3, 3))
     y = y + 0.5 * block.mlp(block.norm2(y))
     torch.testing.assert_close(block(x, (3, 3)), y)
+
+
+def test_post_norm_is_its_equation():
+    block = PostNormBlock(16, Attention(16, 2), Mlp(16, 32), layer_scale_init_value=0.5)
+    x = torch.randn(2, 9, 16)
+    y = x + 0.5 * block.norm1(block.attn(x, (3, 3)))
+    torch.testing.assert_close(block(x, (3, 3)), y + 0.5 * block.norm2(block.mlp(y)))
 
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])

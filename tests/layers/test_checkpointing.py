@@ -9,7 +9,7 @@ import torch.distributed as dist
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from eva_mm.layers import Attention, Block, WindowAttention
+from eva_mm.layers import Attention, Block, Mlp, WindowAttention
 from eva_mm.layers.relative_position import DecomposedRelativePosition
 from tests.helpers.kept_storages import KeptStorages
 
@@ -29,9 +29,9 @@ class Stack(nn.Module):
         return x
 
 
-def block(with_cp, seed=0, **kwargs):
+def block(with_cp, seed=0, drop=0.0, **kwargs):
     torch.manual_seed(seed)
-    return Block(C, Attention(C, 4), F, with_cp=with_cp, **kwargs)
+    return Block(C, Attention(C, 4), Mlp(C, F, drop), with_cp=with_cp, **kwargs)
 
 
 def gradients(module, x, grid=GRID):
@@ -56,7 +56,7 @@ def test_gradients_are_equal_bit_for_bit(options):
 
 
 def test_fp32_logits_and_autocast():
-    module = Block(C, Attention(C, 4, fp32=True), F)
+    module = Block(C, Attention(C, 4, fp32=True), Mlp(C, F))
     with torch.autocast('cpu', torch.bfloat16):
         assert_same(module, torch.randn(2, 17, C))
 
@@ -64,7 +64,7 @@ def test_fp32_logits_and_autocast():
 def test_windows_with_relative_position():
     """On a CPU these attend in chunks, which overwrite their products."""
     attention = WindowAttention(C, 4, 3, relative_position=DecomposedRelativePosition(C // 4, (3, 3)))
-    assert_same(Block(C, attention, F), torch.randn(2, 16, C))
+    assert_same(Block(C, attention, Mlp(C, F)), torch.randn(2, 16, C))
 
 
 def test_what_is_kept_lies_between():

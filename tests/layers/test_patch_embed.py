@@ -38,3 +38,23 @@ def test_scale_one_is_the_same_tensor():
 def test_refuses_a_size_that_patches_do_not_tile():
     with pytest.raises(ValueError, match=r'size \(8, 10\) cannot be cut into patches of \(4, 4\)'):
         PatchEmbed(3, 8, (4, 4))(torch.randn(1, 3, 8, 10))
+
+
+@pytest.mark.parametrize('size', [(8, 8), (9, 15), (1, 4)])
+def test_padding_is_zero_at_the_bottom_and_right(size):
+    padding, plain = PatchEmbed(3, 8, (4, 4), pad=True), PatchEmbed(3, 8, (4, 4))
+    plain.load_state_dict(padding.state_dict())
+    x = torch.randn(2, 3, *size)
+    whole = torch.zeros(2, 3, *(-(-side // 4) * 4 for side in size))
+    whole[..., : size[0], : size[1]] = x
+    found, expected = padding(x), plain(whole)
+    assert found[1] == expected[1] and torch.equal(found[0], expected[0])
+
+
+def test_frames_are_not_padded():
+    with pytest.raises(ValueError, match=r'input of size \(3, 8, 8\) cannot be cut into patches of \(2, 4, 4\)'):
+        PatchEmbed(3, 8, (2, 4, 4), pad=True)(torch.zeros(1, 3, 3, 6, 8))
+
+
+def test_a_convolution_without_bias():
+    assert PatchEmbed(3, 8, (4, 4), bias=False).proj.bias is None

@@ -8,6 +8,7 @@ from eva_mm.layers.relative_position import (
     relative_offsets,
     resize_relative_position,
 )
+from tests.helpers.parity import assert_near
 
 MODES = {'vitdet': 'linear', 'beit': 'geometric'}
 
@@ -35,7 +36,7 @@ def test_offsets_match_the_released_code(reference):
         # no model has queries and keys on different grids, so there is no code for it
         if case['q_size'] == case['k_size']:
             found = relative_offsets(case['table'], case['q_size'], MODES[case['interp_type']])
-            torch.testing.assert_close(found, case['result'], rtol=1e-5, atol=1e-5)
+            assert_near(found, case['result'], 1e-6)
             compared += 1
     assert compared == 7
 
@@ -47,7 +48,7 @@ def test_bias_matches_the_released_code(reference):
         q, k, bias = relative(case['q'][:, None], torch.zeros_like(case['q'])[:, None], case['hw'])
         assert bias is None
         logits = 6**-0.5 * q @ k.transpose(-2, -1)
-        torch.testing.assert_close(logits[:, 0], case['result'] - case['attn'], rtol=1e-5, atol=1e-5)
+        assert_near(logits[:, 0], case['result'] - case['attn'])
 
 
 @pytest.mark.parametrize('mode', ['linear', 'geometric'])
@@ -93,9 +94,17 @@ def test_geometric_resize_keeps_the_nearest_offsets():
 
 
 def test_gradient_reaches_both_tables():
-    relative = random_tables(8, (6, 6), resize_mode='geometric')
+    relative = random_tables(8, (6, 6))
     Attention(16, 2, relative_position=relative)(torch.randn(1, 20, 16), (4, 5)).sum().backward()
     assert all(table.grad.abs().sum() > 0 for table in relative.parameters())
+
+
+def test_geometric_resize_cuts_the_gradient_as_released():
+    """The released evaluation resizes outside of autograd; tables of the grid's own length are trained."""
+    relative = random_tables(8, (4, 6), resize_mode='geometric')
+    Attention(16, 2, relative_position=relative)(torch.randn(1, 20, 16), (4, 5)).sum().backward()
+    assert relative.h.grad.abs().sum() > 0
+    assert relative.w.grad is None
 
 
 def test_unknown_mode():
@@ -103,3 +112,14 @@ def test_unknown_mode():
         DecomposedRelativePosition(8, (4, 4), 'cubic')
     with pytest.raises(ValueError, match="got 'cubic'"):
         resize_relative_position(torch.zeros(7, 1), 9, 'cubic')
+
+
+@pytest.mark.parametrize(('mode', 'size', 'warns'), [('linear', 9, 0), ('geometric', 9, 1), ('geometric', 4, 0)])
+def test_training_a_geometrically_resized_table_is_not_silent(mode, size, warns, recwarn):
+    """The release cuts its gradient; in evaluation nothing is said."""
+    table = torch.randn(7, 8, requires_grad=True)
+    with torch.no_grad():
+        relative_offsets(table, size, mode)
+    assert len(recwarn) == 0
+    relative_offsets(table, size, mode)
+    assert len(recwarn) == warns and all('is for evaluation' in str(each.message) for each in recwarn)

@@ -1,8 +1,9 @@
 import pytest
 import torch
 
+from eva_mm.checkpoint.resample import resize_relative_position_table
 from eva_mm.layers import Attention
-from eva_mm.layers.relative_position_bias import RelativePositionBias, geometric_ratio, table_positions
+from eva_mm.layers.relative_position_bias import RelativePositionBias
 
 
 def _bias(module, grid, heads=2):
@@ -56,20 +57,12 @@ def test_on_a_smaller_grid_distances_keep_their_meaning():
     torch.testing.assert_close(small[:, 1:, 1:], large[:, patches][:, :, patches])
 
 
-def test_on_a_larger_grid_the_table_spans_the_grid():
-    positions = table_positions(4, 9)
-    assert positions.shape == (17,)
-    assert positions[[0, 8, 16]].tolist() == pytest.approx([0, 3, 6], abs=1e-5)
-    steps = positions.diff()
-    assert (steps > 0).all()
-    # the entry of distance 1 stays at distance 1, later ones lie ever farther apart
-    assert positions[9].item() == pytest.approx(4, abs=1e-5)
-    assert (steps[8:].diff() < 0).all()
-
-
-def test_geometric_ratio_solves_its_equation():
-    ratio = geometric_ratio(13, 55)
-    assert sum(ratio**i for i in range(13)) == pytest.approx(55)
+def test_on_a_larger_grid_the_table_is_stretched_as_when_it_is_loaded():
+    """As the released loaders do: a model that runs on another grid is a model made for that grid."""
+    module, loaded = _made((4, 5)), RelativePositionBias(2, (9, 7))
+    table = resize_relative_position_table(module.relative_position_bias_table, (4, 5), (9, 7))
+    loaded.relative_position_bias_table.data.copy_(table)
+    torch.testing.assert_close(_bias(module, (9, 7)), _bias(loaded, (9, 7)), rtol=1e-5, atol=1e-5)
 
 
 def test_every_grid_gives_a_symmetric_table_a_symmetric_bias():

@@ -42,15 +42,15 @@ def annotations(tmp_path):
 def test_writes_lists_classes_and_row_maps(run, annotations):
     out = annotations / 'out'
     printed = run('--csv', annotations, '--out', out)
-    assert 'k400 2 classes, k600 2 classes, k700 2 classes, k722 3 classes' in printed
-    assert (out / 'classes_k722.txt').read_text() == 'Tai Chi\narchery\nvault\n'
-    assert read_class_rows(out / 'rows_k400.txt') == [1, 2]
-    assert read_class_rows(out / 'rows_k600.txt') == [1, -1]
+    assert 'k400 2 classes, k600 2 classes, k700 2 classes, k722 4 classes' in printed
+    assert (out / 'classes_k722.txt').read_text() == 'Tai Chi\narchery\nbull fighting\nvault\n'
+    assert read_class_rows(out / 'rows_k400.txt') == [1, 3]
+    assert read_class_rows(out / 'rows_k600.txt') == [1, 2]
     assert read_class_rows(out / 'rows_k700.txt') == [0, 1]
     assert read_entries(out / 'k700_train.txt') == [
-        ('k700/train/k700train0_000001_000011.mp4', 1), ('k700/train/k700train1_000001_000011.mp4', 0)
+        ('k700/train/k700train1_000001_000011.mp4', 0), ('k700/train/k700train0_000001_000011.mp4', 1)
     ]  # fmt: skip
-    assert len(read_entries(out / 'k722_train.txt')) == 5
+    assert len(read_entries(out / 'k722_train.txt')) == 6
     assert len(read_entries(out / 'k400_train.txt')) == 2
 
 
@@ -62,8 +62,8 @@ def test_release_behaviour_and_missing_files(run, annotations):
     printed = run('--csv', annotations, '--out', out, '--as-released', '--videos', videos, '--name', name)
     assert (out / 'k600_train.txt').read_text() == 'k600/train/k600train0.mp4 0\n'
     line = next(line for line in printed.splitlines() if line.startswith('k400 train'))
-    # kept, leaked, duplicates, relabelled, unknown class, no file
-    assert line.split()[2:] == ['3', '0', '0', '0', '0', '3']
+    # kept, leaked, duplicates, relabelled, no file
+    assert line.split()[2:] == ['3', '0', '0', '0', '3']
 
 
 def test_a_missing_file_is_one_sentence(run, tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""What is compared: training runs that are killed at random moments, with one that is not."""
+"""What is compared: training runs that are killed or stopped at random moments, with one that is not."""
 
 import multiprocessing
 import random
@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from forked_training import ForkedTraining, kill
+from forked_training import ForkedTraining, kill, stop
 
-from eva_mm.engine.checkpoint_store import POINTER, part_name
+from eva_mm.engine.long_run.checkpoint_store import POINTER, newest_sound, part_name
+from eva_mm.engine.long_run.corruption import iteration_of
+from eva_mm.process import REQUEUE
 
 PARTS = part_name('*_*.pth')
 
@@ -63,8 +65,17 @@ def wait_for(moment: Callable[[], bool], processes: list[multiprocessing.Process
     return False
 
 
+def saved_iteration(work_dir: Path) -> int:
+    """Iterations of the checkpoint that a run would go on from; 0 without one, -1 if none is sound."""
+    try:
+        newest = newest_sound(work_dir)
+    except ValueError:
+        return -1
+    return 0 if newest is None else iteration_of(Path(newest))
+
+
 class Experiment:
-    """Kills runs and counts what differs from the uninterrupted one.
+    """Kills runs, or asks them to stop, and counts what differs from the uninterrupted one.
 
     Args:
         training: The runs.
@@ -96,17 +107,31 @@ class Experiment:
         self.counts['runs'] += 1
         resume = False
         while self.counts['kills'] < kills:
-            before = sum(1 for _ in losses(work_dir))
+            before, saved = sum(1 for _ in losses(work_dir)), saved_iteration(work_dir) if resume else 0
             processes = self.training.start(work_dir, resume)
             resume = True
-            self._wait(work_dir, processes, before)
-            if not kill(processes):  # it was through
+            is_asked = self._wait(work_dir, processes, before)
+            if not (self._stop(work_dir, processes) if is_asked else kill(processes)):  # it was through
                 self.training.finish(processes, work_dir)
                 return
             self.counts['kills'] += 1
+            self.counts['by SIGTERM'] += is_asked
             self.counts['while writing'] += any(work_dir.glob(PARTS))
             self.counts['before the first step'] += sum(1 for _ in losses(work_dir)) == before
+            self.counts['lost checkpoints'] += saved_iteration(work_dir) < saved
         self.training.finish(self.training.start(work_dir, resume), work_dir)
+
+    def _stop(self, work_dir: Path, processes: list[multiprocessing.Process]) -> bool:
+        """Ask a run to stop; whether it was still running. All that it has done must be on the disk."""
+        codes = stop(processes)
+        if set(codes) == {0}:
+            return False
+        done = max((iteration for _, iteration, _ in losses(work_dir)), default=-1) + 1
+        if set(codes) != {REQUEUE} or saved_iteration(work_dir) < done:
+            self.counts['not saved'] += 1
+            print(f'SIGTERM: exit codes {codes}, {done} iterations done, {saved_iteration(work_dir)} saved', flush=True)
+        kill(processes)
+        return True
 
     def compare(self) -> None:
         """Count what differs in the last run."""
@@ -123,9 +148,13 @@ class Experiment:
         self.counts['different tensors'] += len(names) - len(same)
         print(dict(self.counts), flush=True)
 
-    def _wait(self, work_dir: Path, processes: list[multiprocessing.Process], before: int) -> None:
-        """Wait for a moment while a checkpoint is written, while the run starts, or within its next iterations."""
-        moment = self.counts['kills'] % 5
+    def _wait(self, work_dir: Path, processes: list[multiprocessing.Process], before: int) -> bool:
+        """Wait for a moment while a checkpoint is written, while the run starts, or within its next iterations.
+
+        Returns:
+            Whether the run is then asked to stop, by SIGTERM, and not killed.
+        """
+        moment = self.counts['kills'] % 6
         if moment == 4 and wait_for(lambda: any(work_dir.glob(PARTS)), processes):
             time.sleep(self.moments.uniform(0, 0.01))
         elif moment == 3:
@@ -135,3 +164,4 @@ class Experiment:
             steps = before + self.moments.randint(1, 12) * self.training.processes
             wait_for(lambda: sum(1 for _ in losses(work_dir)) >= steps, processes)
             time.sleep(self.moments.uniform(0, self.step))
+        return moment == 5

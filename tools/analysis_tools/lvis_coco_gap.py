@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from eva_mm.apis import UserError, fail_in_one_sentence
+from eva_mm.apis import UserError, user_errors
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / 'configs' / 'detection'
@@ -93,7 +93,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    with fail_in_one_sentence(UserError, OSError, ValueError, KeyError):
+    with user_errors(UserError, OSError, ValueError, KeyError):
         if args.command == 'subset':
             write_subsets(args.lvis, args.coco, args.out)
             return

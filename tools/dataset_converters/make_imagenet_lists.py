@@ -17,10 +17,16 @@ of the classes; ``val/`` has one folder for each class, or ``meta/val.txt`` give
 
 import argparse
 import json
+import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
+
+from eva_mm.safe_io.files import read_json, read_lines
+from eva_mm.safe_io.folders import Listing
+from eva_mm.safe_io.printed import printable, reason_of
 
 IMAGENET_21K_CLASSES = 21841
 VARIANTS = {
@@ -37,12 +43,26 @@ class InputError(Exception):
     """What is wrong with the files given, in one sentence."""
 
 
-def images_below(folder: Path) -> Iterator[tuple[str, Path]]:
-    """(name of the class folder, file) of every image, sorted."""
-    for sub in sorted(path for path in folder.iterdir() if path.is_dir()):
-        for file in sorted(sub.iterdir()):
-            if file.suffix.lower() in IMAGE_SUFFIXES:
-                yield sub.name, file
+def images_below(folder: Path, classes: Collection[str] | None = None) -> Iterator[tuple[str, Path]]:
+    """(name of the class folder, file) of every image, sorted; says at the end what else there is."""
+    others = Listing()
+    for sub in sorted(folder.iterdir()):
+        if classes is not None and sub.name not in classes:
+            continue
+        if not sub.is_dir():
+            others.skip('outside the folders of classes', sub)
+            continue
+        with os.scandir(sub) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+        for entry in entries:
+            if not entry.is_file():
+                others.skip('directories, dead links and devices', entry.path)
+            elif Path(entry.name).suffix.lower() not in IMAGE_SUFFIXES:
+                others.skip('files with other suffixes', entry.path)
+            else:
+                yield sub.name, Path(entry.path)
+    if others.skipped:
+        print(f'{printable(folder)}: {others.remark()}')
 
 
 def need(path: Path, what: str) -> Path:
@@ -56,7 +76,7 @@ def class_indices(imagenet: Path) -> dict[str, int]:
     """wnid to index of ImageNet-1K: its wnids sorted."""
     mapping = imagenet / 'LOC_synset_mapping.txt'
     if mapping.exists():
-        wnids = [line.split()[0] for line in mapping.read_text().splitlines() if line.strip()]
+        wnids = [line.split()[0] for line in read_lines(mapping) if line.strip()]
     else:
         train = need(imagenet / 'train', 'LOC_synset_mapping.txt, or the folders of the classes,')
         wnids = [path.name for path in train.iterdir() if path.is_dir()]
@@ -74,18 +94,23 @@ def imagenet_images(imagenet: Path, indices: dict[str, int], real: list[list[int
     """Validation images with their label and, where there are any, their labels of ReaL."""
     listed, val = imagenet / 'meta' / 'val.txt', need(imagenet / 'val', 'the validation set')
     if listed.exists():
-        pairs = [line.rsplit(maxsplit=1) for line in listed.read_text().splitlines()]
-        found = [(f'val/{path}', int(label)) for path, label in pairs]
+        found = [labelled(listed, number, line) for number, line in enumerate(read_lines(listed), 1) if line.strip()]
     else:
-        found = [
-            (str(file.relative_to(imagenet)), index_of(indices, wnid, file)) for wnid, file in images_below(val)
-        ]
+        found = [(str(file.relative_to(imagenet)), index_of(indices, wnid, file)) for wnid, file in images_below(val)]
     images = []
     for path, label in sorted(found, key=lambda pair: Path(pair[0]).name):
         images.append({'path': path, 'labels': [label]})
         if real is not None:
             images[-1]['real'] = real_labels(real, path)
     return images
+
+
+def labelled(listed: Path, number: int, line: str) -> tuple[str, int]:
+    """The image and the label in a line of a list."""
+    path, *label = line.rsplit(maxsplit=1)
+    if not label or not label[0].isdecimal():
+        raise InputError(f"{listed}, line {number}: expected a path and a number, found '{printable(line, 80)}'.")
+    return f'val/{path}', int(label[0])
 
 
 def real_labels(real: list[list[int]], path: str) -> list[int]:
@@ -114,22 +139,30 @@ def by_wnid(folder: Path, indices: dict[str, int]) -> list[dict]:
     ]
 
 
+def read_kind(path: Path, kind: type) -> Any:
+    """A JSON file that holds a list, or a dict."""
+    content = read_json(path)
+    if not isinstance(content, kind):
+        raise InputError(f'{path} holds a {type(content).__name__}, expected a {kind.__name__}.')
+    return content
+
+
 def objectnet_labels(mappings: Path) -> dict[str, list[int]]:
     """ObjectNet's folders that have classes in ImageNet-1K, with their indices in the order of the mapping."""
 
     def read(name: str) -> dict:
-        return json.loads(need(mappings / name, "ObjectNet's mapping").read_text())
+        return read_kind(need(mappings / name, "ObjectNet's mapping"), dict)
 
-    names = need(mappings / 'imagenet_to_label_2012_v2', "ObjectNet's list of classes").read_text().splitlines()
-    index_of_name = {
-        names[line].strip(): int(index) for index, line in read('pytorch_to_imagenet_2012_id.json').items()
-    }
-    labels = {
-        label: [index_of_name[name] for name in text.split('; ')]
-        for label, text in read('objectnet_to_imagenet_1k.json').items()
-    }
+    names = read_lines(need(mappings / 'imagenet_to_label_2012_v2', "ObjectNet's list of classes"))
+    lines, texts = read('pytorch_to_imagenet_2012_id.json'), read('objectnet_to_imagenet_1k.json')
     folders = read('folder_to_objectnet_label.json')
-    return {folder: labels[label] for folder, label in folders.items() if label in labels}
+    try:
+        index_of_name = {names[line].strip(): int(index) for index, line in lines.items()}
+        labels = {label: [index_of_name[name] for name in text.split('; ')] for label, text in texts.items()}
+        return {folder: labels[label] for folder, label in folders.items() if label in labels}
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+        reason = f'{type(error).__name__}: {reason_of(error, 80)}'
+        raise InputError(f'{mappings}: the files do not belong together ({reason}).') from error
 
 
 def by_objectnet_folder(folder: Path, indices: dict[str, int]) -> list[dict]:
@@ -138,8 +171,7 @@ def by_objectnet_folder(folder: Path, indices: dict[str, int]) -> list[dict]:
     images = need(folder / 'images', "ObjectNet's images")
     return [
         {'path': str(file.relative_to(folder.parent)), 'labels': labels[name]}
-        for name, file in images_below(images)
-        if name in labels
+        for name, file in images_below(images, labels)
     ]
 
 
@@ -171,7 +203,7 @@ def make_robustness_lists(imagenet: Path, robustness: Path) -> None:
     for folder in (lists, meta):
         folder.mkdir(exist_ok=True)
     real = robustness / 'real.json'
-    labels = json.loads(real.read_text()) if real.exists() else None
+    labels = read_kind(real, list) if real.exists() else None
     write_list(meta / 'imagenet-1k.json', 'imagenet-1k', imagenet_images(imagenet, indices, labels))
     missing = [] if real.exists() else ['real.json']
     for name, folder in VARIANTS.items():
@@ -194,10 +226,9 @@ def make_imagenet21k_lists(root: Path, classes: int) -> None:
     (meta / 'classes.txt').write_text('\n'.join(names) + '\n')
     count = 0
     with open(meta / 'train.txt', 'w') as file:
-        for name, image in images_below(root):
-            if name in label:
-                file.write(f'{name}/{image.name} {label[name]}\n')
-                count += 1
+        for name, image in images_below(root, label):
+            file.write(f'{name}/{image.name} {label[name]}\n')
+            count += 1
     print(f'{meta / "train.txt"}: {count:,} images of {len(names):,} classes')
 
 
@@ -220,7 +251,7 @@ def main() -> None:
             make_robustness_lists(args.imagenet, args.robustness)
         else:
             make_imagenet21k_lists(args.root, args.classes)
-    except InputError as error:
+    except (InputError, ValueError, OSError) as error:
         sys.exit(f'error: {error}')
 
 

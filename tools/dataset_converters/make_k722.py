@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eva_mm.apis import fail_in_one_sentence
+from eva_mm.apis import user_errors
 
 if TYPE_CHECKING:
     # the package of data sets takes seconds to import: functions do it, after the arguments are known
@@ -31,13 +31,6 @@ def parse_args() -> argparse.Namespace:
         help='file of a clip, below the folder that holds k400, k600, k700',
     )
     parser.add_argument('--videos', type=Path, help='leave out clips that have no file below this folder')
-    parser.add_argument(
-        '--class-sets',
-        nargs='+',
-        choices=('k400', 'k600', 'k700'),
-        default=('k400', 'k700'),
-        help='sets whose classes count (default: k400 k700)',
-    )
     parser.add_argument(
         '--as-released',
         action='store_true',
@@ -65,13 +58,13 @@ def main() -> None:
     args = parse_args()
     from eva_mm.datasets.k722 import SETS, SPLITS, Kinetics, read_annotations
 
-    with fail_in_one_sentence():
+    with user_errors():
         clips = {
             (name, split): read_annotations(args.csv / f'{name}_{split}.csv', name, split)
             for name in SETS
             for split in SPLITS
         }
-        kinetics = Kinetics(clips, args.class_sets)
+        kinetics = Kinetics(clips)
         args.out.mkdir(parents=True, exist_ok=True)
         for split in SPLITS:
             write_list(kinetics, kinetics.merged_list(split), f'k722 {split}', args)

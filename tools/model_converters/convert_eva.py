@@ -1,78 +1,8 @@
-"""Convert any published EVA checkpoint, or one of ours, to another layout or size.
+"""Convert a checkpoint; the same as ``eva-mm convert``."""
 
-    TOOL=tools/model_converters/convert_eva.py
-    python $TOOL eva_psz14.pt eva_psz14_cls.pth --task classification
-    python $TOOL eva_psz14.pt eva_psz14to16.pt --to released --patch-size 16 --img-size 224
-    python $TOOL work_dirs/ft/published.pth timm.safetensors --to timm
-    python $TOOL eva_clip_psz14.pt eva_clip_psz14_open_clip --to open_clip
+import sys
 
-The layout of the source is detected. What happened to every weight is printed. The last command makes a folder that
-open_clip loads as ``local-dir:eva_clip_psz14_open_clip``; EVA-L's pre-training takes it as its teacher.
-"""
-
-import argparse
-import json
-from pathlib import Path
-
-OURS = 'eva_mm'
-# under which each layout has its weights in a .pt or .pth file
-WRAPPERS = {OURS: 'state_dict', 'released': 'model', 'timm': '', 'open_clip': ''}
-
-
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('src', help='.pt, .pth or .safetensors file')
-    parser.add_argument('dst', help='.pt, .pth or .safetensors file; with --to open_clip also a new folder')
-    parser.add_argument('--task', help='task whose model the weights are for; needed unless --to names another layout')
-    parser.add_argument('--to', default=OURS, choices=WRAPPERS, help='layout to write (default: that of this package)')
-    parser.add_argument('--source', default='auto', help='layout of the source, if it is not to be detected')
-    parser.add_argument('--patch-size', type=int, help='resize the patch kernel to this many pixels')
-    parser.add_argument('--img-size', type=int, help='resize the positions to square images of this many pixels')
-    return parser.parse_args()
-
-
-def open_clip_folder(dst: str) -> Path:
-    """Make a folder for open_clip and give the weights' place in it."""
-    import open_clip
-
-    from eva_mm.apis import UserError
-
-    folder = Path(dst)
-    if folder.exists():
-        raise UserError(f'{folder} exists and is not overwritten: remove it or give another name.')
-    folder.mkdir(parents=True)
-    config = {'model_cfg': open_clip.get_model_config('EVA01-g-14'), 'preprocess_cfg': {}}
-    (folder / 'open_clip_config.json').write_text(json.dumps(config, indent=2))
-    return folder / 'open_clip_model.safetensors'
-
-
-def main() -> None:
-    args = parse_args()
-    # after the arguments are known: the libraries take seconds to import
-    from eva_mm.apis import UserError, fail_in_one_sentence
-    from eva_mm.checkpoint import convert_state_dict, export_state_dict, read_checkpoint
-    from eva_mm.checkpoint.fit import fit_to_size
-    from eva_mm.checkpoint.save import check_destination, write_weights
-
-    with fail_in_one_sentence():
-        as_folder = args.to == 'open_clip' and not Path(args.dst).suffix
-        if not as_folder:
-            check_destination(args.dst)
-        if args.to == OURS and args.task is None:
-            raise UserError('Say with --task what the weights are for, for instance --task classification.')
-        checkpoint = read_checkpoint(args.src)
-        if args.to == OURS:
-            weights, report = convert_state_dict(checkpoint, args.task, args.source)
-        else:
-            weights, report = export_state_dict(checkpoint, args.to, args.source)
-        if report.unexpected:
-            raise UserError(f'{args.src} holds weights that nothing is known about: {", ".join(report.unexpected)}.')
-        if args.patch_size or args.img_size:
-            weights = fit_to_size(weights, report, args.patch_size, args.img_size)
-        print(report)
-        dst = open_clip_folder(args.dst) if as_folder else args.dst
-        print('wrote', write_weights(weights, dst, WRAPPERS[args.to]))
-
+from eva_mm.cli import main
 
 if __name__ == '__main__':
-    main()
+    main(['convert', *sys.argv[1:]], prog=sys.argv[0])

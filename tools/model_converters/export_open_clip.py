@@ -1,37 +1,8 @@
-"""Write an EVA-CLIP as a folder that plain open_clip opens.
+"""Write an EVA-CLIP for open_clip; the same as ``eva-mm export-open-clip``."""
 
-    python tools/model_converters/export_open_clip.py configs/nano/clip.py CHECKPOINT FOLDER
-    python -c "import open_clip; open_clip.create_model_from_pretrained('local-dir:FOLDER')"
+import sys
 
-Such a folder is also a teacher for the next pre-training: model.target_generator.model=local-dir:FOLDER.
-"""
-
-import argparse
-
-
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', help='config of the EVA-CLIP')
-    parser.add_argument('checkpoint', help='its weights')
-    parser.add_argument('folder', help='where to write')
-    parser.add_argument(
-        '--layout',
-        choices=['auto', 'timm', 'native'],
-        default='auto',
-        help="timm: as open_clip's EVA01-g-14, for EVA-g alone; native: open_clip's own vision tower, for any size",
-    )
-    return parser.parse_args()
-
-
-def main() -> None:
-    args = parse_args()
-    from eva_mm.apis import fail_in_one_sentence
-    from eva_mm.apis.export import export_open_clip
-
-    with fail_in_one_sentence():
-        export_open_clip(args.config, args.checkpoint, args.folder, args.layout)
-    print(f"{args.folder} is written: open_clip.create_model_from_pretrained('local-dir:{args.folder}')")
-
+from eva_mm.cli import main
 
 if __name__ == '__main__':
-    main()
+    main(['export-open-clip', *sys.argv[1:]], prog=sys.argv[0])

@@ -22,8 +22,7 @@ test_dataloader = dict(
             dict(type='eva_mm.OpenVideo'),
             dict(type='eva_mm.SampleSegments', clip_len=1),
             dict(type='eva_mm.DecodeFrames'),
-            dict(type='Resize', scale=(-1, 224), interpolation='bicubic'),
-            dict(type='CenterCrop', crop_size=224),
+            dict(type='eva_mm.CenterView', size=224),
             dict(type='FormatShape', input_format='NCHW'),
             dict(type='PackActionInputs'),
         ]))

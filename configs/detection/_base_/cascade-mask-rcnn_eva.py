@@ -3,6 +3,12 @@
 num_classes = 80
 norm = dict(type='eva_mm.LN2d', eps=1e-6)
 l1 = dict(type='L1Loss', loss_weight=1.0)
+# detectron2's start of the box heads; its c2_xavier_fill looks at the inputs alone
+box_start = [
+    dict(type='Normal', std=0.01, override=dict(name='fc_cls')),
+    dict(type='Normal', std=0.001, override=dict(name='fc_reg')),
+    dict(type='Caffe2Xavier', override=dict(name='shared_fcs')),
+]
 regions = dict(out_channels=256, featmap_strides=[4, 8, 16, 32])
 nms = dict(type='nms', iou_threshold=0.7)
 
@@ -50,6 +56,7 @@ model = dict(
                 roi_feat_size=7,
                 num_classes=num_classes,
                 norm_cfg=norm,
+                init_cfg=box_start,
                 reg_class_agnostic=True,
                 bbox_coder=dict(
                     type='DeltaXYWHBBoxCoder',
@@ -73,7 +80,7 @@ model = dict(
     train_cfg=dict(
         rpn=dict(
             assigner=dict(
-                type='MaxIoUAssigner',
+                type='eva_mm.OwnBestAssigner',
                 pos_iou_thr=0.7,
                 neg_iou_thr=0.3,
                 min_pos_iou=0.0,

@@ -1,18 +1,15 @@
 # Large-scale jitter onto a fixed square for training, the longest side for testing, as released (EVA-01/det,
-# projects/ViTDet/configs/common); `boxes` are those without masks. Padding is the data preprocessor's.
+# projects/ViTDet/configs/common): detectron2's sizes and crops, Pillow's bilinear filter, boxes from the cropped polygons.
+# `boxes` are those without masks. Padding is the data preprocessor's.
 def jitter(side, masks):
     return [
         dict(type='LoadImageFromFile'),
-        dict(type='LoadAnnotations', with_bbox=True, with_mask=masks),
+        dict(type='eva_mm.LoadPolygons') if masks else dict(type='LoadAnnotations', with_bbox=True),
         dict(type='RandomFlip', prob=0.5),
-        dict(type='RandomResize', scale=(side, side), ratio_range=(0.1, 2.0), keep_ratio=True),
-        dict(
-            type='RandomCrop',
-            crop_type='absolute_range',
-            crop_size=(side, side),
-            recompute_bbox=masks,
-            allow_negative_crop=True),
-        dict(type='FilterAnnotations', min_gt_bbox_wh=(1e-2, 1e-2)),
+        dict(type='eva_mm.ScaleJitter', scale=(side, side), ratio_range=(0.1, 2.0)),
+        dict(type='eva_mm.FixedSizeCrop', crop_size=(side, side), recompute_bbox=masks),
+        # an image stays if the crop leaves none of its objects
+        dict(type='FilterAnnotations', min_gt_bbox_wh=(1e-5, 1e-5), keep_empty=False),
         dict(type='PackDetInputs'),
     ]
 
@@ -23,7 +20,7 @@ meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'fl
 def longest_side(side, masks):
     return [
         dict(type='LoadImageFromFile'),
-        dict(type='Resize', scale=(side, side), keep_ratio=True),
+        dict(type='eva_mm.PillowResize', scale=(side, side)),
         dict(type='LoadAnnotations', with_bbox=True, with_mask=masks),
         dict(type='PackDetInputs', meta_keys=meta_keys),
     ]
@@ -35,7 +32,7 @@ def augmented(sides, masks):
         dict(
             type='TestTimeAug',
             transforms=[
-                [dict(type='Resize', scale=(side, side), keep_ratio=True) for side in sides],
+                [dict(type='eva_mm.PillowResize', scale=(side, side)) for side in sides],
                 [dict(type='RandomFlip', prob=prob) for prob in (0.0, 1.0)],
                 [dict(type='LoadAnnotations', with_bbox=True, with_mask=masks)],
                 [dict(type='PackDetInputs', meta_keys=meta_keys)],

@@ -30,22 +30,17 @@ sampled_regions = 16
 
 small_train_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+    dict(type='eva_mm.LoadPolygons'),
     dict(type='RandomFlip', prob=0.0),  # a mirrored digit is another sign
-    dict(type='RandomResize', scale=(side, side), ratio_range=(0.75, 1.5), keep_ratio=True),
-    dict(
-        type='RandomCrop',
-        crop_type='absolute_range',
-        crop_size=(side, side),
-        recompute_bbox=True,
-        allow_negative_crop=True),
-    dict(type='FilterAnnotations', min_gt_bbox_wh=(1e-2, 1e-2)),
+    dict(type='eva_mm.ScaleJitter', scale=(side, side), ratio_range=(0.75, 1.5)),
+    dict(type='eva_mm.FixedSizeCrop', crop_size=(side, side), recompute_bbox=True),
+    dict(type='FilterAnnotations', min_gt_bbox_wh=(1e-5, 1e-5), keep_empty=False),
     dict(type='PackDetInputs'),
 ]
 small_meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip', 'flip_direction')
 small_test_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=(side, side), keep_ratio=True),
+    dict(type='eva_mm.PillowResize', scale=(side, side)),
     dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
     dict(type='PackDetInputs', meta_keys=small_meta_keys),
 ]
@@ -54,7 +49,7 @@ small_tta_pipeline = [
     dict(
         type='TestTimeAug',
         transforms=[
-            [dict(type='Resize', scale=(view, view), keep_ratio=True) for view in (128, side)],
+            [dict(type='eva_mm.PillowResize', scale=(view, view)) for view in (128, side)],
             [dict(type='RandomFlip', prob=0.0)],
             [dict(type='LoadAnnotations', with_bbox=True, with_mask=True)],
             [dict(type='PackDetInputs', meta_keys=small_meta_keys)],

@@ -5,7 +5,9 @@ _base_ = ['mask2former_eva-adapter.py']
 crop_size = (896, 896)
 head_size = dict(dims=1024, heads=32, ffn_dims=4096)
 
-data_preprocessor = dict(size=crop_size, test_cfg=dict(_delete_=True, size=crop_size))
+# windows are 896 x 896 whatever the image: a shorter side is padded with black, before normalisation
+data_preprocessor = dict(
+    type='eva_mm.BlackPadSegPreProcessor', size=crop_size, test_cfg=dict(_delete_=True, size=crop_size))
 model = dict(
     data_preprocessor=data_preprocessor,
     backbone=dict(
@@ -50,7 +52,7 @@ test_pipeline = [
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs'),
 ]
-# seven scales, each mirrored too; the preprocessor pads a short side below 896
+# seven scales, each mirrored too; the preprocessor pads a short side below 896, after the mirroring
 tta_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(
@@ -60,6 +62,7 @@ tta_pipeline = [
                 dict(type='Resize', scale=(4 * side, side), keep_ratio=True)
                 for side in (512, 640, 768, 896, 1024, 1152, 1280)
             ],
+            [dict(type='ResizeToMultiple', size_divisor=32)],
             [dict(type='RandomFlip', prob=prob, direction='horizontal') for prob in (0.0, 1.0)],
             [dict(type='LoadAnnotations')],
             [dict(type='PackSegInputs')],

@@ -75,4 +75,4 @@ train_cfg = dict(type='EpochBasedTrainLoop', val_interval=1)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 default_hooks = dict(checkpoint=dict(interval=1, max_keep_ckpts=2))
-custom_hooks = [dict(type='eva_mm.UnreadableVideoHook')]
+randomness = dict(seed=1024, diff_rank_seed=True)

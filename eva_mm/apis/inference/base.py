@@ -19,7 +19,8 @@ from torch import nn
 from eva_mm.apis.errors import UserError
 from eva_mm.apis.inference.classes import evaluated_loader
 from eva_mm.apis.inference.pipeline import Pipeline, Sample
-from eva_mm.apis.inference.sources import SCHEMES, Input
+from eva_mm.apis.inference.sources import Input
+from eva_mm.safe_io.download import is_address
 
 # what a caller may give for one input
 Source = str | os.PathLike | np.ndarray | Input
@@ -50,7 +51,7 @@ def as_input(source: Source) -> Input:
         return source
     if isinstance(source, np.ndarray):
         return Input('array', source)
-    if isinstance(source, str) and source.startswith(SCHEMES):
+    if is_address(source):
         return Input(source, source)
     return Input(str(source), Path(source))
 

@@ -6,7 +6,7 @@ from typing import Any
 from eva_mm.apis.errors import UserError
 from eva_mm.apis.inference.base import Inferencer
 from eva_mm.apis.inference.classes import class_names
-from eva_mm.apis.model import build_model, read_model_config
+from eva_mm.apis.model import build_model, carried, read_model_config
 from eva_mm.tasks import Task, find_task, task_of
 
 
@@ -54,10 +54,11 @@ def build_inferencer(
     """
     named = _named_task(model)
     use = find_task(task) if task else named
-    cfg, checkpoint = read_model_config(
-        named.default_model if named else model, checkpoint, weights_dir, cfg_options, data_root
-    )
-    own = task_of(cfg)
+    with carried(model):
+        cfg, checkpoint = read_model_config(
+            named.default_model if named else model, checkpoint, weights_dir, cfg_options, data_root
+        )
+        own = task_of(cfg)
     use = use or own
     if use is not own and (use.key_table or own.name == 'video'):
         raise UserError(f'{model} is a {own.name} model, not for {use.name}: choose another model or omit the task.')
@@ -65,10 +66,13 @@ def build_inferencer(
     unknown = set(options) - set(kind.options)
     if unknown:
         raise UserError(f'{use.name} has no option {min(unknown)!r}: it has {", ".join(kind.options) or "none"}.')
-    kind.prepare(cfg, weights_dir)
-    # features need no head
-    built = build_model(cfg, checkpoint, device, partial=not use.key_table)
-    found = class_names(cfg, built)
-    if classes and found and len(classes) != len(found):
-        raise UserError(f'The model has {len(found)} classes, and {len(classes)} names were given: name each of them.')
-    return kind(built, cfg, classes or found, half=half, **options)
+    with carried(model):
+        kind.prepare(cfg, weights_dir)
+        # features need no head
+        built = build_model(cfg, checkpoint, device, partial=not use.key_table)
+        found = class_names(cfg, built)
+        if classes and found and len(classes) != len(found):
+            raise UserError(
+                f'The model has {len(found)} classes, and {len(classes)} names were given: name each of them.'
+            )
+        return kind(built, cfg, classes or found, half=half, **options)

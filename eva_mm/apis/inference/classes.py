@@ -9,6 +9,7 @@ from mmengine.registry import DATASETS
 from torch import nn
 
 from eva_mm.apis.errors import UserError
+from eva_mm.safe_io.files import read_lines
 
 
 def innermost(dataset: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -64,7 +65,7 @@ def _names(classes: Any) -> tuple[str, ...]:
     """Names as they are, or from a file with one a line; none if there is no such file."""
     if isinstance(classes, str):
         path = Path(classes)
-        classes = path.read_text().splitlines() if path.is_file() else ()
+        classes = read_lines(path) if path.is_file() else ()
     return tuple(map(str, classes or ()))
 
 

@@ -1,6 +1,5 @@
 """Ids of categories and images in COCO's formats."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from eva_mm.apis.inference.classes import evaluated_dataset
+from eva_mm.safe_io.files import read_json
 
 # ids of COCO's 80 categories: 1 to 90 without those that were dropped when the data set was published
 _DROPPED = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)
@@ -45,7 +45,7 @@ def read_coco_ids(cfg: Config) -> CocoIds:
     dataset = evaluated_dataset(cfg)
     path = Path(dataset.get('data_root') or '', dataset.get('ann_file') or '')
     try:
-        content = json.loads(path.read_text())
+        content = read_json(path)
         return CocoIds(
             {each['name']: each['id'] for each in content['categories']},
             {Path(each['file_name']).name: each['id'] for each in content['images']},

@@ -1,5 +1,7 @@
 """The test pipeline of a config, on inputs that are in no data set."""
 
+import struct
+import zlib
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -14,12 +16,18 @@ from PIL import Image
 
 from eva_mm.apis.errors import UserError
 from eva_mm.apis.inference.classes import evaluated_dataset
-from eva_mm.apis.inference.fetch import fetched
 from eva_mm.apis.inference.sources import Input, VideoFrame
-from eva_mm.datasets.video.reader import UnreadableVideoError, open_video
+from eva_mm.datasets.faults import Fault
+from eva_mm.datasets.video.reader import open_video
+from eva_mm.safe_io.download import fetched
+from eva_mm.safe_io.images import DEFAULT_LIMITS, Limits, check_size, opened_image
+from eva_mm.safe_io.printed import printable, reason_of
 
 # what transforms and decoders raise for pixels that they cannot use
-READ_ERRORS = (OSError, ValueError, AssertionError, SyntaxError, cv2.error, Image.DecompressionBombError)
+READ_ERRORS = (
+    OSError, ValueError, AssertionError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError,
+    MemoryError, struct.error, zlib.error, cv2.error, Image.DecompressionBombError,
+)  # fmt: skip
 # steps that read labels, which inputs do not have
 _LABEL_STEPS = ('LoadAnnotations', 'LoadPanopticAnnotations', 'LoadProposals', 'CLIPTokenize')
 _SHOWN_FRAMES = 4
@@ -38,14 +46,15 @@ class Sample:
     picture: np.ndarray
 
 
-def _check_pixels(pixels: np.ndarray) -> None:
+def _check_pixels(pixels: np.ndarray, limits: Limits) -> None:
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
         raise ValueError(f'it is of shape {pixels.shape} and {pixels.dtype}, expected (H, W, 3) and uint8, RGB')
+    check_size(pixels.shape[1], pixels.shape[0], limits)
 
 
-def _check_file(path: Path) -> None:
-    """Refuse what OpenCV would silently read in part."""
-    with Image.open(path) as image:
+def _check_file(path: Path, limits: Limits) -> None:
+    """Refuse what is too large, and what OpenCV would silently read in part."""
+    with opened_image(path, limits) as image:
         image.load()
 
 
@@ -67,6 +76,7 @@ class Pipeline:
 
     Attributes:
         media: ``'image'`` or ``'video'``.
+        limits: How large an image may be.
 
     Raises:
         UserError: The config has no test pipeline, or one that reads neither images nor videos.
@@ -75,6 +85,7 @@ class Pipeline:
     def __init__(self, cfg: Config) -> None:
         dataset = evaluated_dataset(cfg)
         self.num_frames = dataset.get('num_frames')
+        self.limits = DEFAULT_LIMITS
         steps = [step for step in dataset['pipeline'] if step['type'].split('.')[-1] not in _LABEL_STEPS]
         first = steps[0]['type'].split('.')[-1] if steps else 'nothing'
         if first not in ('LoadImageFromFile', 'OpenVideo'):
@@ -95,19 +106,19 @@ class Pipeline:
         try:
             with fetched(item.source) if isinstance(item.source, str) else nullcontext(item.source) as source:
                 return self._video(source) if self.media == 'video' else self._image(source)
-        except UnreadableVideoError as error:
+        except Fault as error:
             raise ValueError(str(error)) from error
         except READ_ERRORS as error:
-            reason = ' '.join(str(error).split())[:160].rstrip('.') or type(error).__name__
-            raise ValueError(f'{item.name} cannot be used ({reason}): replace it.') from error
+            reason = reason_of(error).rstrip('.')
+            raise ValueError(f'{printable(item.name)} cannot be used ({reason}): replace it.') from error
 
     def _image(self, source: Path | VideoFrame | np.ndarray) -> Sample:
         if isinstance(source, Path):
-            _check_file(source)
+            _check_file(source, self.limits)
             results = self.reader(dict(img_path=str(source), img_id=0))
         else:
             pixels = _read_frame(source) if isinstance(source, VideoFrame) else source
-            _check_pixels(pixels)
+            _check_pixels(pixels, self.limits)
             size = pixels.shape[:2]
             # pipelines work on OpenCV's order of colours
             results = dict(img=pixels[..., ::-1].copy(), img_shape=size, ori_shape=size, img_path='', img_id=0)

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,10 @@ import numpy as np
 from eva_mm.apis.errors import UserError
 from eva_mm.datasets.own.classification import SUFFIXES as IMAGE_SUFFIXES
 from eva_mm.datasets.video.lists import SUFFIXES as VIDEO_SUFFIXES
+from eva_mm.safe_io.download import is_address
+from eva_mm.safe_io.folders import list_files
+from eva_mm.safe_io.printed import printable
 
-SCHEMES = ('http://', 'https://')
 FRAMES = 8
 
 
@@ -52,10 +55,12 @@ def _files(path: Path, media: str, frames: int) -> Iterator[Input]:
 
 def _in_folder(folder: Path, media: str) -> list[Path]:
     suffixes = set(VIDEO_SUFFIXES) if media == 'video' else set(IMAGE_SUFFIXES)
-    found = sorted(path for path in folder.rglob('*') if path.suffix.lower() in suffixes and path.is_file())
-    if not found:
+    found = list_files(folder, suffixes)
+    if remark := found.remark():
+        print(f'{printable(folder)}: {remark}', file=sys.stderr)
+    if not found.files:
         raise UserError(f'{folder} holds no {media} ({", ".join(sorted(suffixes))}): give another folder.')
-    return found
+    return found.files
 
 
 def read_webcam(index: int) -> np.ndarray:
@@ -83,7 +88,7 @@ def _find(argument: Any, media: str, frames: int) -> Iterator[Input]:
         yield argument
     elif isinstance(argument, np.ndarray):
         yield Input('array', argument)
-    elif isinstance(argument, str) and argument.startswith(SCHEMES):
+    elif is_address(argument):
         yield Input(argument, argument)
     elif Path(argument).is_dir():
         for path in _in_folder(Path(argument), media):
@@ -110,7 +115,7 @@ def check_inputs(arguments: Iterable[Any]) -> None:
         raise UserError('There is nothing to look at: give at least one file, folder, pattern, address or webcam.')
     for argument in arguments:
         text = str(argument)
-        is_known = isinstance(argument, (Input, np.ndarray)) or text.startswith(SCHEMES) or text.isdecimal()
+        is_known = isinstance(argument, (Input, np.ndarray)) or is_address(text) or text.isdecimal()
         if not is_known and not Path(text).exists() and not glob.glob(text, recursive=True):
             raise UserError(
                 f'There is no {text!r}: give a file, a folder, a pattern in quotes, an http(s) address or the number '

@@ -11,6 +11,7 @@ from PIL import Image
 from eva_mm.apis.errors import UserError
 from eva_mm.apis.inference.base import Inferencer, Result
 from eva_mm.apis.inference.draw import contact_sheet, thumbnail
+from eva_mm.whole_file import whole_file
 
 # more would make the sheet larger than what a viewer shows
 _MOST_THUMBNAILS = 144
@@ -73,17 +74,18 @@ class ResultWriter:
             return
         name = self._name(result.input)
         if result.picture is not None:
-            Image.fromarray(result.picture).save(self._path('pictures', f'{name}.png'))
+            with whole_file(self._path('pictures', f'{name}.png')) as part:
+                Image.fromarray(result.picture).save(part)
             if len(self._thumbnails) < _MOST_THUMBNAILS:
                 self._thumbnails.append((name, thumbnail(result.picture)))
         for kind, array in result.arrays.items():
-            if array.dtype.kind == 'u':
-                Image.fromarray(array).save(self._path(kind, f'{name}.png'))
-            else:
-                np.save(self._path(kind, f'{name}.npy'), array)
+            is_picture = array.dtype.kind == 'u'
+            with whole_file(self._path(kind, f'{name}.{"png" if is_picture else "npy"}')) as part:
+                Image.fromarray(array).save(part) if is_picture else np.save(part, array)
 
     def _write_json(self, name: str, content: Any) -> None:
-        (self.folder / name).write_text(json.dumps(content, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
+        with whole_file(self.folder / name) as part:
+            part.write_text(json.dumps(content, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
 
     def _write_detections(self) -> None:
         images, detections = [], []
@@ -116,4 +118,5 @@ class ResultWriter:
             )
         if self._thumbnails:
             names, thumbnails = zip(*self._thumbnails)
-            contact_sheet(thumbnails, names).save(self.folder / 'contact_sheet.png')
+            with whole_file(self.folder / 'contact_sheet.png') as part:
+                contact_sheet(thumbnails, names).save(part)

@@ -19,10 +19,10 @@ def _shape_as_tensor(tensor: Tensor) -> Tensor:
     return torch.tensor(tensor.shape)
 
 
-def _attend_fused(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, dropout_p: float) -> Tensor:
+def _attend_fused(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
     """:func:`eva_mm.layers.attention.attend_fused` by CUDA's memory-efficient kernel; faking it needs no CUDA."""
     kernel = torch.ops.aten._scaled_dot_product_efficient_attention
-    return kernel(q, k, v, bias, True, dropout_p, scale=v.shape[-1] ** -0.5)[0]
+    return kernel(q, k, v, bias, True, scale=v.shape[-1] ** -0.5)[0]
 
 
 @contextmanager

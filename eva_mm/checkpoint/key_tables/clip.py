@@ -13,6 +13,10 @@ TABLE = KeyTable(
     trunk='visual.',
     fresh=(
         Fresh(r'visual\.head\..*', 'the file is not of a CLIP, so it has no projection'),
+        Fresh(
+            r'visual\.blocks\.\d+\.attn\.inner_attn_ln\..*',
+            'the file is of a pre-training model; as released, the new norm changes what the block computes',
+        ),
         Fresh(r'visual\.norm\..*', 'the file is of a model that pools its tokens before it normalises them'),
         Fresh(r'text\..*', 'the file has no text tower'),
     ),

@@ -2,7 +2,7 @@
 
 import re
 
-from eva_mm.checkpoint.key_tables.trunk import OTHER_TASKS, trunk_rows
+from eva_mm.checkpoint.key_tables.trunk import FINAL_NORM, OTHER_TASKS, trunk_rows
 from eva_mm.checkpoint.rules import Fresh, KeyTable, Layout, Row
 
 # released name, our name; a brace stands for the same text on both sides
@@ -71,6 +71,7 @@ TABLE = KeyTable(
             r'pixel_(mean|std)|proposal_generator\.anchor_generator\..*',
             reason='a constant that the model computes',
         ),
+        FINAL_NORM,
         *OTHER_TASKS,
     ),
     own=r'(rpn_head|roi_head|bbox_head|panoptic_head)\..*',

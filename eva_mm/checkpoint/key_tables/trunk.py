@@ -7,7 +7,7 @@ from eva_mm.checkpoint.rules import Row
 
 
 def trunk_rows(prefix: str = 'backbone.', relative_position: bool = False) -> tuple[Row, ...]:
-    """Rows for embeddings and blocks.
+    """Rows for embeddings, blocks and the attention pool.
 
     Args:
         prefix: What stands before the backbone's names in the task's model.
@@ -26,9 +26,19 @@ def trunk_rows(prefix: str = 'backbone.', relative_position: bool = False) -> tu
         Row(r'(blocks\.\d+\.attn\.rel_pos\..*)', rf'{prefix}\1', **optional),
         Row(r'(pos_embed|patch_embed\.proj\.(?:weight|bias))', rf'{prefix}\1'),
         Row(r'(cls_token)', rf'{prefix}\1', reason='the model has no class token'),
+        Row(r'(register_tokens)', rf'{prefix}\1', reason='the model has no registers'),
+        Row(r'(norm_pre\..*)', rf'{prefix}\1'),
+        Row(r'(attn_pool\..*)', rf'{prefix}\1', reason='the model does not pool by attention'),
+        Row(r'blocks\.\d+\.attn\.k_bias', reason='keys have no bias', zero=True),
+        Row(r'(blocks\.\d+\.attn\.[qv]_bias)', rf'{prefix}\1', reason='queries and values have no bias', zero=True),
         Row(r'(blocks\.\d+\.(?:(?:norm[12]|attn|mlp)\..*|gamma_[12]))', rf'{prefix}\1'),
     )
 
+
+# of maps and means of families that normalise them
+FINAL_NORM = Row(
+    r'(norm\..*)', r'backbone.\1', reason='this model does not normalise its last tokens', assume=False
+)
 
 # what a task's own rows have not taken
 OTHER_TASKS: tuple[Row, ...] = (

@@ -1,6 +1,6 @@
 """Names of mmaction2's ``Recognizer3D`` over ``eva_mm.EVAViTVideo``; any EVA file gives the trunk."""
 
-from eva_mm.checkpoint.key_tables.trunk import OTHER_TASKS, trunk_rows
+from eva_mm.checkpoint.key_tables.trunk import FINAL_NORM, OTHER_TASKS, trunk_rows
 from eva_mm.checkpoint.rules import Fresh, KeyTable, Row
 
 TABLE = KeyTable(
@@ -8,6 +8,7 @@ TABLE = KeyTable(
         *trunk_rows(),
         Row(r'fc_norm\.(.*)', r'backbone.fc_norm.\1', reason='the model does not pool its tokens'),
         Row(r'head\.(weight|bias)', r'cls_head.fc_cls.\1'),
+        FINAL_NORM,
         *OTHER_TASKS,
     ),
     own=r'cls_head\..*',

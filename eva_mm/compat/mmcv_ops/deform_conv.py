@@ -2,6 +2,10 @@
 
 Shapes: ``input`` (n, in, h, w); ``weight`` (out, in / groups, kernel_h, kernel_w); ``offset`` (n, 2 * deformable groups
 * kernel_h * kernel_w, out_h, out_w), y and x interleaved; ``mask`` like ``offset`` with half the channels.
+
+Where mmcv's kernels differ from torchvision's, mmcv's are followed: a sample exactly one pixel outside the map gives no
+gradient to its offset; and with modulation, maps of offsets and masks that are larger than the output are read as if
+they had its size, which mmdet's DyHead relies on.
 """
 
 from typing import NamedTuple
@@ -188,6 +192,9 @@ def _forward(
     bias: Tensor | None,
     layout: _Layout,
 ) -> Tensor:
+    if mask is not None:
+        size = _output_size(input, weight, layout)
+        offset, mask = _beginning(offset, size), _beginning(mask, size)
     return deform_conv2d(
         widen(input),
         widen(offset),
@@ -200,6 +207,50 @@ def _forward(
     )
 
 
+def _output_size(input: Tensor, weight: Tensor, layout: _Layout) -> tuple[int, int]:
+    sides = zip(input.shape[2:], weight.shape[2:], layout.stride, layout.padding, layout.dilation)
+    height, width = (
+        (side + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+        for side, kernel, stride, padding, dilation in sides
+    )
+    return height, width
+
+
+def _beginning(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """What a kernel finds that takes maps (n, c, H, W) for maps (n, c, *size): the first numbers of each sample."""
+    wanted = maps.size(1) * size[0] * size[1]
+    if maps.shape[2:] == size or maps[0].numel() < wanted:
+        return maps
+    return maps.flatten(1)[:, :wanted].unflatten(1, (maps.size(1), *size))
+
+
+def _like_whole(part: Tensor, whole: Tensor) -> Tensor:
+    """The gradient of ``whole`` from that of its :func:`_beginning`."""
+    if part.shape == whole.shape:
+        return part
+    grad = part.new_zeros(whole.size(0), whole[0].numel())
+    grad[:, : part[0].numel()] = part.flatten(1)
+    return grad.view_as(whole)
+
+
+def _samples_inside(input: Tensor, offset: Tensor, weight: Tensor, layout: _Layout) -> Tensor:
+    """Which samples lie less than one pixel outside the map: (n, deformable groups, kernel, 1, out_h, out_w)."""
+    (height, width), (kernel_h, kernel_w) = offset.shape[2:], weight.shape[2:]
+    moves = offset.unflatten(1, (layout.deform_groups, kernel_h * kernel_w, 2))
+    inside = torch.ones((), dtype=torch.bool, device=offset.device)
+    places = []
+    for axis, (out, kernel) in enumerate(((height, kernel_h), (width, kernel_w))):
+        cell = torch.arange(out, device=offset.device) * layout.stride[axis] - layout.padding[axis]
+        tap = torch.arange(kernel, device=offset.device) * layout.dilation[axis]
+        places.append(tap[:, None] + cell)
+    rows = places[0][:, None, :, None].expand(-1, kernel_w, -1, width).flatten(0, 1)
+    columns = places[1][None, :, None, :].expand(kernel_h, -1, height, -1).flatten(0, 1)
+    for axis, place in enumerate((rows, columns)):
+        sample = place + moves[:, :, :, axis]
+        inside = inside & (sample > -1) & (sample < input.size(2 + axis))
+    return inside.unsqueeze(3)
+
+
 def _backward(
     grad_output: Tensor,
     input: Tensor,
@@ -208,8 +259,12 @@ def _backward(
     weight: Tensor,
     layout: _Layout,
 ) -> _Gradients:
+    whole_offset, whole_mask = offset, mask
+    if mask is not None:
+        size = grad_output.shape[2:]
+        offset, mask = _beginning(offset, size), _beginning(mask, size)
     grad_output = widen(grad_output)
-    return _Gradients(
+    grad = _Gradients(
         *torch.ops.torchvision._deform_conv2d_backward(
             grad_output,
             widen(input),
@@ -225,3 +280,7 @@ def _backward(
             mask is not None,
         )
     )
+    inside = _samples_inside(input, widen(offset), weight, layout)
+    by_sample = grad.offset.unflatten(1, (layout.deform_groups, -1, 2))
+    grad = grad._replace(offset=_like_whole((by_sample * inside).flatten(1, 3), whole_offset))
+    return grad if whole_mask is None else grad._replace(mask=_like_whole(grad.mask, whole_mask))

@@ -1,11 +1,16 @@
 """Image-text pairs from a table with a path and a caption in each row."""
 
-import csv
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from mmengine.logging import print_log
+
 from eva_mm.datasets.image_text.stream import ImageTextStream
 from eva_mm.registry import DATASETS
+from eva_mm.safe_io.files import exists_regular, read_bytes, read_csv
+from eva_mm.safe_io.images import DEFAULT_LIMITS
+from eva_mm.safe_io.printed import printable
 
 
 @DATASETS.register_module()
@@ -44,19 +49,32 @@ class ImageTextCSV(ImageTextStream):
         super().__init__(pipeline, **kwargs)
 
     def _load(self, image_column: str, text_column: str, delimiter: str) -> list[tuple[str, str]]:
-        if not self.ann_file.is_file():
+        if not exists_regular(self.ann_file):
             raise FileNotFoundError(f'There is no csv file {self.ann_file}: give ann_file and data_root.')
-        with self.ann_file.open(newline='') as file:
-            reader = csv.DictReader(file, delimiter=delimiter)
-            columns = reader.fieldnames or ()
-            if not {image_column, text_column} <= set(columns):
-                raise ValueError(
-                    f'{self.ann_file} has the columns {", ".join(columns) or "none"}, expected {image_column!r} and '
-                    f'{text_column!r}: set image_column, text_column and delimiter.'
-                )
-            rows = [(row[image_column], row[text_column]) for row in reader]
+        lines = read_csv(self.ann_file, delimiter)
+        _, columns = next(lines, (0, []))
+        if not {image_column, text_column} <= set(columns):
+            listed = printable(', '.join(columns)) or 'none'
+            raise ValueError(
+                f'{self.ann_file} has the columns {listed}, expected {image_column!r} and {text_column!r}: '
+                'set image_column, text_column and delimiter.'
+            )
+        image, text = columns.index(image_column), columns.index(text_column)
+        rows, short = [], []
+        for number, row in lines:
+            if len(row) > max(image, text) and row[image].strip() and row[text].strip():
+                rows.append((row[image], row[text]))
+            elif row:
+                short.append(number)
+        if short:
+            print_log(
+                f'{self.ann_file}: {len(short):,} of {len(short) + len(rows):,} rows have no image or no caption and '
+                f'are skipped, the first ends in line {short[0]}.',
+                logger='current',
+                level=logging.WARNING,
+            )
         if not rows:
-            raise ValueError(f'{self.ann_file} has a header and no rows: give a file with pairs.')
+            raise ValueError(f'{self.ann_file} has no row with an image and a caption: give a file with pairs.')
         return rows
 
     def find_shards(self) -> list[range]:
@@ -69,6 +87,8 @@ class ImageTextCSV(ImageTextStream):
         for number in shard:
             path, text = self.rows[number]
             raw = dict(key=f'{number}', text=text)
-            if (self.data_root / path).is_file():
-                raw['image'] = (self.data_root / path).read_bytes()
+            try:
+                raw['image'] = read_bytes(self.data_root / path, DEFAULT_LIMITS.max_bytes)
+            except (OSError, ValueError) as error:
+                print_log(f'{self.ann_file}, row {number + 1}: {error}', logger='current', level=logging.WARNING)
             yield raw

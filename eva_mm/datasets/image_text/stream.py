@@ -1,10 +1,8 @@
 """Endless, shuffled, resumable streams of image-text pairs, split over ranks and workers."""
 
-import io
-import logging
 import random
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 from zlib import crc32
@@ -12,28 +10,37 @@ from zlib import crc32
 import numpy as np
 from mmengine.dataset import Compose
 from mmengine.dist import get_dist_info
-from mmengine.logging import print_log
-from PIL import Image
 from torch.utils.data import IterableDataset, get_worker_info
 
+from eva_mm.datasets.faults import Fault, FaultLog, make_policy
 from eva_mm.datasets.image_text.places import Place, Reader, deal_out
 from eva_mm.datasets.pillow_bgr import to_pixels
+from eva_mm.safe_io.images import opened_image
+
+# broken pairs that a journal tells apart, by a check sum of their keys
+_REMEMBERED = 2**20
 
 
 def decode_image(content: bytes) -> np.ndarray:
     """An encoded image as BGR, uint8, (H, W, 3), as OpenMMLab's transforms expect."""
-    with Image.open(io.BytesIO(content)) as image:
+    with opened_image(content) as image:
         return to_pixels(image.convert('RGB'))
 
 
-def unpack(raw: dict) -> dict | None:
-    """A raw sample as transforms expect it, or ``None`` if it cannot be read."""
+def unpack(raw: dict) -> dict:
+    """A raw sample as transforms expect it.
+
+    Raises:
+        Fault: It lacks the image or the text, or the image cannot be decoded.
+    """
+    lacking = [part for part in ('image', 'text') if part not in raw]
+    if lacking:
+        raise Fault(f'Sample {raw.get("key")!r} has no {lacking[0]}: complete or remove it.', 'missing')
     try:
         image, text = decode_image(raw['image']), raw['text']
     # what broken files raise differs from format to format
     except Exception as error:
-        print_log(f'Sample {raw.get("key")!r} is skipped: {error!r}.', logger='current', level=logging.WARNING)
-        return None
+        raise Fault(f'The image of sample {raw["key"]!r} cannot be decoded ({error}): replace it.') from error
     return dict(img=image, text=text, key=raw['key'], img_shape=image.shape[:2], ori_shape=image.shape[:2])
 
 
@@ -46,7 +53,7 @@ class ImageTextStream(IterableDataset):
     transforms of a sample draw from ``random`` and ``numpy``. What is read therefore does not depend on the number of
     ranks and workers, as long as the number of streams is the same, and reading can go on from any :class:`Place`.
 
-    A sample that cannot be read is counted and skipped.
+    A sample that cannot be read is replaced by the next one; ``eva_mm.FaultHook`` counts, lists and limits them.
 
     Args:
         pipeline: Configs of transforms; they get ``img`` (H, W, 3) BGR, ``text`` and ``key``, and end with
@@ -57,6 +64,7 @@ class ImageTextStream(IterableDataset):
         seed: Seed of all orders; the same on all ranks.
         epoch_size: How many samples of all ranks make the epoch of ``len()``, which schedules given in epochs count in.
             Default: what EVA-CLIP calls an epoch, a tenth of LAION-400M.
+        policy: ``'replace'`` as above, ``'refuse'``: stop with the error, or one of them by kind of ``faults.KINDS``.
 
     Raises:
         ValueError: When reading: the streams cannot be dealt out to the workers, there are fewer shards than streams,
@@ -72,6 +80,7 @@ class ImageTextStream(IterableDataset):
         shuffle_buffer: int = 2000,
         seed: int = 0,
         epoch_size: int = 40_000_000,
+        policy: Mapping[str, str] | str = 'replace',
     ) -> None:
         super().__init__()
         self.pipeline = Compose(pipeline)
@@ -81,6 +90,8 @@ class ImageTextStream(IterableDataset):
         self.epoch_size = epoch_size
         self.rank, self.world_size = get_dist_info()
         self._places: dict[int, Place] = {}
+        self.policy = make_policy(policy)
+        self.faults = FaultLog(['pairs'], _REMEMBERED)
         self.shards = self.find_shards()
 
     @abstractmethod
@@ -156,8 +167,15 @@ class ImageTextStream(IterableDataset):
 
     def _prepare(self, raw: dict, epoch: int) -> dict | None:
         """A raw sample through the pipeline, or ``None`` if it cannot be read."""
-        results = unpack(raw)
-        if results is None:
+        self.faults.count(0, 'samples')
+        try:
+            results = unpack(raw)
+        except Fault as fault:
+            if self.policy[fault.kind] == 'refuse':
+                raise
+            self.faults.count(0, 'replaced')
+            key = str(raw.get('key'))
+            self.faults.note(crc32(key.encode()) % _REMEMBERED, 0, [fault.kind], key, str(fault))
             return None
         value = crc32(f'{self.seed}/{epoch}/{raw["key"]}'.encode())
         random.seed(value)

@@ -16,6 +16,7 @@ from eva_mm.datasets.merged.containers import Container, find_containers
 from eva_mm.datasets.merged.examine import Examiner, Finding, group
 from eva_mm.datasets.merged.index_writer import IndexWriter
 from eva_mm.datasets.merged.scan import Scan
+from eva_mm.safe_io.printed import printable
 
 COLUMNS = ('source', 'kind', 'name', 'detail')
 
@@ -67,10 +68,20 @@ def _report(writer: IndexWriter) -> dict:
                 duplicates=grouped['duplicate'],
                 kinds=dict(kinds),
                 skipped=dict(sum((Counter(record['skipped']) for record in own), Counter())),
+                examples=_examples(own),
                 problems={record['path']: record['problem'] for record in own if record['problem']},
             )
         )
     return dict(images=sum(each['images'] for each in sources), sources=sources)
+
+
+def _examples(records: list[dict]) -> dict[str, str]:
+    """The first member that was left out for each reason."""
+    found: dict[str, str] = {}
+    for record in records:
+        for reason, name in record['examples'].items():
+            found.setdefault(reason, f'{printable(record["path"])}/{name}')
+    return found
 
 
 def _list(writer: IndexWriter) -> str:
@@ -120,7 +131,7 @@ def build_index(
     before = len(containers) - len(left)
     with _mapping(examiner, workers) as examine:
         for done, (container, (found, findings)) in enumerate(zip(left, examine(left)), start=1):
-            remarks = dict(skipped=found.skipped, problem=found.problem, findings=findings)
+            remarks = dict(skipped=found.skipped, examples=found.examples, problem=found.problem, findings=findings)
             writer.add(examiner.root, container, found, remarks)
             if progress:
                 progress(before, done, len(containers), writer.records[-1]['images_end'])
@@ -145,6 +156,10 @@ def table(report: Mapping) -> str:
     for each in report['sources']:
         remarks = Counter(each['kinds']) + Counter(each['skipped'])
         if remarks:
-            text.append(f'{each["name"]}: ' + ', '.join(f'{count:,} {kind}' for kind, count in remarks.most_common()))
-        text += [f'{path}: {problem}' for path, problem in list(each['problems'].items())[:10]]
+            first = {kind: f' ({name})' for kind, name in each['examples'].items()}
+            kinds = (f'{count:,} {kind}{first.get(kind, "")}' for kind, count in remarks.most_common())
+            text.append(f'{each["name"]}: {", ".join(kinds)}')
+        problems = list(each['problems'].items())
+        text += [f'{printable(path)}: {printable(problem)}' for path, problem in problems[:10]]
+        text += [f'{len(problems) - 10:,} more in report.json'] if len(problems) > 10 else []
     return '\n'.join(text)

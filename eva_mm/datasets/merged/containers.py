@@ -1,12 +1,15 @@
 """Where images lie: the folders, tar shards and zip files of a source."""
 
+import io
 import os
 from collections.abc import Iterator, Mapping
 from glob import glob, has_magic
 from itertools import groupby
 from typing import NamedTuple
 
-from eva_mm.datasets.merged.decode import IMAGE_SUFFIXES
+from eva_mm.safe_io.files import open_regular
+from eva_mm.safe_io.images import IMAGE_SUFFIXES
+from eva_mm.safe_io.printed import quoted
 
 FOLDER, TAR, ZIP = range(3)
 KIND_NAMES = ('folder', 'tar', 'zip')
@@ -40,10 +43,17 @@ def is_unsafe(name: str) -> bool:
 
 
 def _walk(root: str, path: str, source: int) -> Iterator[Container]:
-    """Containers at and below a folder; links to folders below it are not followed."""
-    with os.scandir(os.path.join(root, path)) as listing:
-        entries = sorted(listing, key=lambda entry: entry.name)
-    if any(suffix_of(entry.name) in IMAGE_SUFFIXES for entry in entries):
+    """Containers at and below a folder; links to folders below it are not followed.
+
+    A folder that cannot be read, or that holds links, is a container even without an image: scanning it says so.
+    """
+    try:
+        with os.scandir(os.path.join(root, path)) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+    except OSError:
+        yield Container(source, FOLDER, path)
+        return
+    if any(suffix_of(entry.name) in IMAGE_SUFFIXES or entry.is_symlink() for entry in entries):
         yield Container(source, FOLDER, path)
     for entry in entries:
         inner = os.path.join(path, entry.name)
@@ -55,12 +65,21 @@ def _walk(root: str, path: str, source: int) -> Iterator[Container]:
 
 def _from_list(root: str, path: str, source: int) -> Iterator[Container]:
     """The folders of the files that a list names, one path a line, relative to the root or absolute."""
-    with open(os.path.join(root, path), errors='surrogateescape') as file:
-        names = sorted({os.path.split(line.rstrip('\n')) for line in file if line.strip()})
-    unsafe = next((os.path.join(*name) for name in names if '..' in name[0].split('/') or is_unsafe(name[1])), None)
-    if unsafe is not None:
-        raise ValueError(f'The list {path} names {unsafe!r}: give names of files, without "..".')
-    for folder, group in groupby(names, key=lambda name: name[0]):
+    names = set()
+    with open_regular(os.path.join(root, path)) as file:
+        # names may hold bytes that are not UTF-8
+        lines = io.TextIOWrapper(file, 'utf-8-sig', errors='surrogateescape')
+        for number, line in enumerate(lines, start=1):
+            folder, name = os.path.split(line.rstrip('\r\n'))
+            if not line.strip():
+                continue
+            if '..' in folder.split('/') or is_unsafe(name):
+                raise ValueError(
+                    f'{path}, line {number}: {quoted(line.strip())} is not the name of a file below the root; '
+                    'write names of files without "..".'
+                )
+            names.add((folder, name))
+    for folder, group in groupby(sorted(names), key=lambda name: name[0]):
         yield Container(source, FOLDER, folder, tuple(name for _, name in group))
 
 

@@ -1,5 +1,6 @@
 """Images of many sources, of folders, tar shards and zip files, as one data set."""
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,16 +8,33 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dataset import Compose
+from mmengine.logging import print_log
 from torch.utils.data import Dataset
 
-from eva_mm.datasets.merged.containers import find_containers
-from eva_mm.datasets.merged.decode import EXIF_MODES, Limits
-from eva_mm.datasets.merged.faults import BrokenImageError, FaultLog, make_policy
+from eva_mm.datasets.faults import FaultLog, make_policy, read_or_replace
+from eva_mm.datasets.merged.containers import Container, find_containers
+from eva_mm.datasets.merged.decode import EXIF_MODES
 from eva_mm.datasets.merged.index import MergedIndex
 from eva_mm.datasets.merged.load import Loader
 from eva_mm.datasets.merged.pack import index_in_memory
-from eva_mm.datasets.merged.scan import scan
+from eva_mm.datasets.merged.scan import Scan, scan
 from eva_mm.registry import DATASETS
+from eva_mm.safe_io.folders import Listing
+from eva_mm.safe_io.images import Limits
+from eva_mm.safe_io.printed import printable
+
+
+def _remark(scans: Sequence[tuple[Container, Scan]]) -> str:
+    """One line on what was not taken; empty if all was."""
+    skipped = Listing()
+    for container, found in scans:
+        place = printable(container.path)
+        skipped.skipped += found.skipped
+        for reason, name in found.examples.items():
+            skipped.examples.setdefault(reason, f'{place}/{name}')
+        if found.problem:
+            skipped.skip(f'damaged or unreadable archives or folders, {printable(found.problem)}', place)
+    return skipped.remark()
 
 
 @DATASETS.register_module()
@@ -28,7 +46,7 @@ class MergedImages(Dataset):
     ``sample_idx`` and ``source``.
 
     An image that cannot be read is replaced by another one of the same source, chosen by seed, epoch and number alone,
-    so that a resumed run replaces it by the same one; ``eva_mm.BrokenImageHook`` counts, lists and limits them.
+    so that a resumed run replaces it by the same one; ``eva_mm.FaultHook`` counts, lists and limits them.
 
     Args:
         data_root: What the paths of sources and index are relative to.
@@ -40,7 +58,7 @@ class MergedImages(Dataset):
         policy: What is done with a kind of image of ``faults.KINDS``: ``'use'``, ``'replace'`` or ``'refuse'``. By
             default all of ``faults.BROKEN`` are replaced and all of ``faults.ODD`` used, as released.
         exif: ``'ignore'`` the orientation of the camera, as released, or ``'apply'`` it.
-        limits: Fields of ``decode.Limits``.
+        limits: Fields of ``eva_mm.safe_io.images.Limits``.
         seed: Of the choice of replacements.
         max_tries: Replacements that are tried in turn.
         lazy_init: Look for images or open the index when first used.
@@ -48,7 +66,7 @@ class MergedImages(Dataset):
     Raises:
         FileNotFoundError: A source or the index does not exist, or there is no image.
         ValueError: An option is unknown, or the index is damaged or of other sources.
-        BrokenImageError: On use: by ``'refuse'``, or if no replacement can be read.
+        Fault: On use: by ``'refuse'``, or if no replacement can be read.
     """
 
     metainfo: dict[str, Any] = {}
@@ -89,8 +107,10 @@ class MergedImages(Dataset):
             return
         if self.index_folder is None:
             containers = find_containers(self.data_root, self.sources)
-            scans = ((each, scan(self.data_root, each)) for each in containers)
+            scans = [(each, scan(self.data_root, each)) for each in containers]
             self.index = index_in_memory(list(self.sources), scans)
+            if remark := _remark(scans):
+                print_log(remark, logger='current', level=logging.WARNING)
         else:
             self.index = MergedIndex.open(self.index_folder)
             if self.index.sources != tuple(self.sources):
@@ -101,12 +121,12 @@ class MergedImages(Dataset):
         if not len(self.index):
             raise FileNotFoundError(f'There is no image in {self.data_root}: check data_root and sources.')
         self._bounds = [np.array(self.index.bounds(source)).T for source in range(len(self.sources))]
-        self.faults = FaultLog(len(self.sources), len(self.index))
+        self.faults = FaultLog(list(self.sources), len(self.index))
         self._loader = Loader(self.data_root, self.index, self.faults, self.policy, self.limits, self.exif)
         self._fully_initialized = True
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the replacements of this epoch, in all workers; ``eva_mm.BrokenImageHook`` calls it."""
+        """Choose the replacements of this epoch, in all workers; ``eva_mm.FaultHook`` calls it."""
         self._epoch[0] = epoch
 
     def counts(self) -> dict[str, int]:
@@ -134,24 +154,12 @@ class MergedImages(Dataset):
         """The decoded sample of image ``idx``, or of the one that replaces it.
 
         Raises:
-            BrokenImageError: See the class.
+            Fault: See the class.
         """
         self.full_init()
+        stand_ins = (self.stand_in(idx, attempt) for attempt in range(self.max_tries))
         source = self.index.source_of(idx)
-        self.faults.count(source, 'images')
-        try:
-            return self._loader.load(idx)
-        except BrokenImageError as error:
-            if self.policy[error.kind] == 'refuse':
-                raise
-            first = error
-        self.faults.count(source, 'replaced')
-        for attempt in range(self.max_tries):
-            try:
-                return self._loader.load(self.stand_in(idx, attempt), counted=False)
-            except BrokenImageError:
-                continue
-        raise BrokenImageError(f'{first} None of {self.max_tries} replacements could be read either.', first.kind)
+        return read_or_replace(self._loader.load, idx, stand_ins, self.faults, source, self.policy)
 
     def __getitem__(self, idx: int) -> Any:
         return self.pipeline(self.load(int(idx)))

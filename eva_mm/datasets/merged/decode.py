@@ -1,6 +1,5 @@
 """Encoded images to pixels, with a name for everything that is wrong with them."""
 
-import io
 import struct
 import zlib
 from typing import NamedTuple
@@ -8,43 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from eva_mm.datasets.merged.faults import BrokenImageError
+from eva_mm.datasets.faults import Fault
 from eva_mm.datasets.pillow_bgr import to_pixels
-
-# raster formats that Pillow decodes itself; others, such as EPS, would start programs
-FORMATS = ('JPEG', 'PNG', 'WEBP', 'GIF', 'BMP', 'TIFF', 'PPM')
-SUFFIXES = {
-    'JPEG': ('.jpg', '.jpeg', '.jpe', '.jfif'),
-    'PNG': ('.png',),
-    'WEBP': ('.webp',),
-    'GIF': ('.gif',),
-    'BMP': ('.bmp',),
-    'TIFF': ('.tif', '.tiff'),
-    'PPM': ('.ppm', '.pgm', '.pbm', '.pnm'),
-}
-IMAGE_SUFFIXES = frozenset(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
+from eva_mm.safe_io.images import DEFAULT_LIMITS, SUFFIXES, ImageSizeError, Limits, opened_image
+from eva_mm.safe_io.printed import reason_of
 
 EXIF_MODES = ('ignore', 'apply')
 _ORIENTATION = 0x0112
-
-
-class Limits(NamedTuple):
-    """Bounds of what is taken as an image.
-
-    Attributes:
-        max_bytes: Largest encoded image.
-        max_pixels: Largest image; the default is where Pillow itself refuses.
-        min_side: Images with a shorter side are ``'tiny'``.
-        max_aspect: Images with a greater ratio of their sides are ``'elongated'``.
-    """
-
-    max_bytes: int = 64 * 2**20
-    max_pixels: int = 178_956_970
-    min_side: int = 8
-    max_aspect: float = 20.0
-
-
-DEFAULT_LIMITS = Limits()
 
 
 class Decoded(NamedTuple):
@@ -91,7 +60,7 @@ def _to_bgr(image: Image.Image) -> np.ndarray:
 
 
 def _classify(error: Exception) -> str:
-    if isinstance(error, Image.DecompressionBombError):
+    if isinstance(error, (ImageSizeError, Image.DecompressionBombError)):
         return 'too many pixels'
     if isinstance(error, UnidentifiedImageError):
         return 'no image'
@@ -113,19 +82,16 @@ def decode(
         exif: ``'ignore'`` the orientation of the camera, as released, or ``'apply'`` it.
 
     Raises:
-        BrokenImageError: It is empty, too large, or cannot be decoded.
+        Fault: It is empty, too large, or cannot be decoded.
     """
     if not content:
-        raise BrokenImageError(f'{name} is empty (0 bytes): replace it.', 'empty')
+        raise Fault(f'{name} is empty (0 bytes): replace it.', 'empty')
     if len(content) > limits.max_bytes:
-        raise BrokenImageError(
+        raise Fault(
             f'{name} has {len(content)} bytes, more than max_bytes={limits.max_bytes}: replace it.', 'too large'
         )
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            width, height = image.size
-            if width * height > limits.max_pixels:
-                raise Image.DecompressionBombError(f'{width} x {height}, more than max_pixels={limits.max_pixels}')
+        with opened_image(content, limits) as image:
             # before anything asks for metadata: that would decode a PNG, and hide that it cannot be
             image.load()
             oddities = _oddities(image, content, suffix, limits)
@@ -133,7 +99,5 @@ def decode(
     # what decoders raise differs from format to format
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError,
             MemoryError, struct.error, zlib.error, Image.DecompressionBombError) as error:  # fmt: skip
-        detail = ' '.join(str(error).split())[:120]
-        if isinstance(error, UnidentifiedImageError):
-            detail = 'no known image format'
-        raise BrokenImageError(f'{name} cannot be decoded ({detail}): replace it.', _classify(error)) from error
+        reason = 'no known image format' if isinstance(error, UnidentifiedImageError) else reason_of(error, 120)
+        raise Fault(f'{name} cannot be decoded ({reason}): replace it.', _classify(error)) from error

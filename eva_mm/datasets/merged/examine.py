@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from eva_mm.datasets.faults import BROKEN, ODD, Fault, shown
 from eva_mm.datasets.merged.containers import FOLDER, Container, find_containers
-from eva_mm.datasets.merged.decode import Limits, decode
-from eva_mm.datasets.merged.faults import BROKEN, ODD, BrokenImageError, shown
+from eva_mm.datasets.merged.decode import decode
 from eva_mm.datasets.merged.files import Files
 from eva_mm.datasets.merged.index import Place, name_of, read_place
 from eva_mm.datasets.merged.pack import index_in_memory
 from eva_mm.datasets.merged.scan import Scan, scan
+from eva_mm.safe_io.images import Limits
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class Examiner:
                 pixels, oddities = decode(content, shown(name), suffix, self.limits)
                 for kind in oddities:
                     yield Finding(row, kind, shown(name), f'{pixels.shape[1]} x {pixels.shape[0]} pixels')
-        except BrokenImageError as error:
+        except Fault as error:
             yield Finding(row, error.kind, shown(name), str(error))
 
     def __call__(self, container: Container) -> tuple[Scan, list[Finding]]:

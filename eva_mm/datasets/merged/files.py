@@ -6,15 +6,15 @@ import tarfile
 import zlib
 from collections import OrderedDict
 
-from eva_mm.datasets.merged.faults import BrokenImageError, shown
+from eva_mm.datasets.faults import Fault, shown
 
 _LOCAL_HEADER = b'PK\x03\x04'
 # how far before its data the header of a zip member may begin
 _LONGEST_HEADER = 1024
 
 
-def _unreadable(name: str, error: OSError) -> BrokenImageError:
-    return BrokenImageError(f'{shown(name)} cannot be read ({error.strerror}): restore it.', 'missing')
+def _unreadable(name: str, error: OSError) -> Fault:
+    return Fault(f'{shown(name)} cannot be read ({error.strerror}): restore it.', 'missing')
 
 
 class Files:
@@ -49,11 +49,11 @@ class Files:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             os.close(descriptor)
-            raise BrokenImageError(f'{shown(path)} is no regular file: take it off the index.', 'missing')
+            raise Fault(f'{shown(path)} is no regular file: take it off the index.', 'missing')
         return descriptor, status.st_size
 
-    def _too_large(self, name: str, size: int) -> BrokenImageError:
-        return BrokenImageError(
+    def _too_large(self, name: str, size: int) -> Fault:
+        return Fault(
             f'{shown(name)} has {size} bytes, more than max_bytes={self.max_bytes}: replace it.', 'too large'
         )
 
@@ -61,7 +61,7 @@ class Files:
         """A whole file.
 
         Raises:
-            BrokenImageError: It is missing, no regular file, or too large.
+            Fault: It is missing, no regular file, or too large.
         """
         descriptor, size = self._open_regular(path)
         with open(descriptor, 'rb') as file:
@@ -79,7 +79,7 @@ class Files:
         descriptor, size = self._open_regular(path)
         if size != expected:
             os.close(descriptor)
-            raise BrokenImageError(
+            raise Fault(
                 f'{shown(path)} has {size} bytes and had {expected} when it was indexed: build the index again.',
                 'changed',
             )
@@ -92,20 +92,20 @@ class Files:
         """``size`` bytes of an archive, inflated where they are deflated.
 
         Raises:
-            BrokenImageError: The archive is missing or is another one than was indexed; the part is too large, lies
+            Fault: The archive is missing or is another one than was indexed; the part is too large, lies
                 beyond its end, or cannot be inflated.
         """
         name = f'{path} at byte {offset}'
         if size > self.max_bytes:
             raise self._too_large(name, size)
         if offset + size > archive_size:
-            raise BrokenImageError(f'{shown(name)} ends beyond the archive: build the index again.', 'changed')
+            raise Fault(f'{shown(name)} ends beyond the archive: build the index again.', 'changed')
         try:
             content = os.pread(self._archive(path, archive_size), size, offset)
         except OSError as error:
             raise _unreadable(name, error) from error
         if len(content) < size:
-            raise BrokenImageError(f'{shown(name)} has {len(content)} of {size} bytes: restore it.', 'truncated')
+            raise Fault(f'{shown(name)} has {len(content)} of {size} bytes: restore it.', 'truncated')
         return self._inflate(content, name) if deflated else content
 
     def _inflate(self, content: bytes, name: str) -> bytes:
@@ -113,7 +113,7 @@ class Files:
         try:
             inflated = stream.decompress(content, self.max_bytes + 1)
         except zlib.error as error:
-            raise BrokenImageError(f'{shown(name)} cannot be inflated ({error}): replace it.') from error
+            raise Fault(f'{shown(name)} cannot be inflated ({error}): replace it.') from error
         if len(inflated) > self.max_bytes:
             raise self._too_large(name, len(inflated))
         return inflated
@@ -125,7 +125,7 @@ class Files:
             header = os.pread(self._archive(path, archive_size), before, offset - before)
             if not is_zip:
                 return tarfile.TarInfo.frombuf(header, 'utf-8', 'surrogateescape').name
-        except (BrokenImageError, tarfile.HeaderError):
+        except (Fault, tarfile.HeaderError):
             return ''
         start = header.rfind(_LOCAL_HEADER)
         while start >= 0:

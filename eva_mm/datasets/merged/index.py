@@ -1,6 +1,5 @@
 """Where every image is, in memory-mapped files that all processes of a node share."""
 
-import json
 import os
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -10,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from eva_mm.datasets.merged.containers import FOLDER, ZIP, is_unsafe, suffix_of
-from eva_mm.datasets.merged.decode import IMAGE_SUFFIXES
 from eva_mm.datasets.merged.files import Files
 from eva_mm.datasets.merged.scan import DEFLATED, IMAGE
+from eva_mm.safe_io.files import check_regular, read_json
+from eva_mm.safe_io.images import IMAGE_SUFFIXES
 
 FORMAT = 'eva_mm merged index 1'
 
@@ -105,7 +105,9 @@ class MergedIndex:
                 'or set index=None to look for the images at every start.'
             )
         try:
-            head = json.loads((folder / 'index.json').read_text())
+            head = read_json(folder / 'index.json')
+            for name in ('images', 'containers', 'text'):
+                check_regular(folder / f'{name}.bin')
             if head['format'] != FORMAT:
                 raise ValueError(f'its format is {head["format"]!r}')
             sources, counts = [str(each['name']) for each in head['sources']], [head['images'], head['containers']]
@@ -180,7 +182,7 @@ def read_place(root: str, place: Place, files: Files) -> bytes:
     """The encoded image.
 
     Raises:
-        BrokenImageError: See :class:`Files`.
+        Fault: See :class:`Files`.
     """
     path = os.path.join(root, place.path)
     if place.kind == FOLDER:

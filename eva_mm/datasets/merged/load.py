@@ -1,11 +1,12 @@
 """One image by its number, decoded, with what is wrong with it counted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from eva_mm.datasets.merged.decode import Limits, decode
-from eva_mm.datasets.merged.faults import BrokenImageError, FaultLog, shown
+from eva_mm.datasets.faults import Fault, FaultLog, shown
+from eva_mm.datasets.merged.decode import decode
 from eva_mm.datasets.merged.files import Files
-from eva_mm.datasets.merged.index import MergedIndex, Place, name_of, read_place
+from eva_mm.datasets.merged.index import MergedIndex, name_of, read_place
+from eva_mm.safe_io.images import Limits
 
 
 class Loader:
@@ -37,10 +38,6 @@ class Loader:
         name, _ = name_of(self.root, place, self.files)
         return dict(img_path=name, source=self.index.sources[place.source], sample_idx=number)
 
-    def _note(self, number: int, place: Place, kinds: Sequence[str], name: str, detail: str) -> None:
-        fields = dict(source=self.index.sources[place.source], name=shown(name), detail=detail)
-        self.faults.note(number, place.source, kinds, fields)
-
     def load(self, number: int, counted: bool = True) -> dict:
         """An image as pipelines take it, after loading.
 
@@ -49,22 +46,23 @@ class Loader:
             counted: Whether what is wrong with it is counted.
 
         Raises:
-            BrokenImageError: It cannot be used, or is not to be by the policy.
+            Fault: It cannot be used, or is not to be by the policy.
         """
         place = self.index.locate(number)
         name, suffix = name_of(self.root, place, self.files)
         try:
             content = read_place(self.root, place, self.files)
             pixels, oddities = decode(content, shown(name), suffix, self.limits, self.exif)
-        except BrokenImageError as error:
+        except Fault as error:
             if counted:
-                self._note(number, place, [error.kind], name, str(error))
+                self.faults.note(number, place.source, [error.kind], name, str(error))
             raise
         if counted and oddities:
-            self._note(number, place, oddities, name, f'{pixels.shape[1]} x {pixels.shape[0]} pixels')
+            size = f'{pixels.shape[1]} x {pixels.shape[0]} pixels'
+            self.faults.note(number, place.source, oddities, name, size)
         unwanted = next((kind for kind in oddities if self.policy[kind] != 'use'), None)
         if unwanted is not None:
-            raise BrokenImageError(f'{shown(name)} is {unwanted}, which policy does not use: replace it.', unwanted)
+            raise Fault(f'{shown(name)} is {unwanted}, which policy does not use: replace it.', unwanted)
         return dict(
             img=pixels,
             img_shape=pixels.shape[:2],

@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from eva_mm.datasets.merged.containers import FOLDER, TAR, Container, is_unsafe, suffix_of
-from eva_mm.datasets.merged.decode import IMAGE_SUFFIXES
+from eva_mm.safe_io.files import NotRegularError, check_regular, open_regular
+from eva_mm.safe_io.images import IMAGE_SUFFIXES
+from eva_mm.safe_io.printed import printable
+from eva_mm.safe_io.tar_stream import LimitedMember
 
 # one image: of an archive, position and length of the member's bytes; of a folder, of its name in the text
 IMAGE = np.dtype([('offset', '<u8'), ('size', '<u4')])
@@ -34,6 +37,7 @@ class Scan:
         suffix: What they end with.
         size: Bytes of the archive; 0 for a folder.
         skipped: Members that are not in ``images``, by reason.
+        examples: The first of each reason.
         problem: Why the rest of the container could not be read; empty if all was.
     """
 
@@ -42,8 +46,22 @@ class Scan:
     prefix: bytes = b''
     suffix: bytes = b''
     size: int = 0
-    skipped: Counter = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
     problem: str = ''
+
+
+class Skipped:
+    """What is left out of a container: counts by reason, and the first name of each."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.examples: dict[str, str] = {}
+
+    def add(self, reason: str, name: str) -> None:
+        """Count one more."""
+        self.counts[reason] += 1
+        self.examples.setdefault(reason, printable(name))
 
 
 def _as_images(pairs: list[tuple[int, int]]) -> np.ndarray:
@@ -55,17 +73,31 @@ def _common_suffix(names: list[bytes], prefix: bytes) -> bytes:
     return os.path.commonprefix(ends)[::-1]
 
 
-def _scan_folder(path: str, names: tuple[str, ...] | None, skipped: Counter) -> Scan:
+def _reason_of_entry(entry: os.DirEntry) -> str:
+    """Why an entry of a folder is not an image; empty if it is one, or a folder that is looked into by itself."""
+    is_image = suffix_of(entry.name) in IMAGE_SUFFIXES
+    try:
+        is_file, is_dir = entry.is_file(), entry.is_dir()
+    except OSError:
+        return 'link to itself'
+    if is_dir:
+        return 'link to a folder' if entry.is_symlink() else ''
+    if not is_image:
+        return 'no image name'
+    return '' if is_file else 'no regular file'
+
+
+def _scan_folder(path: str, names: tuple[str, ...] | None, skipped: Skipped) -> Scan:
     if names is None:
+        found = []
         with os.scandir(path) as listing:
-            found = []
-            for entry in listing:
-                is_image = suffix_of(entry.name) in IMAGE_SUFFIXES
-                if is_image and entry.is_file():
-                    found.append(entry.name)
+            for entry in sorted(listing, key=lambda entry: entry.name):
+                reason = _reason_of_entry(entry)
+                if reason:
+                    skipped.add(reason, entry.name)
                 elif not entry.is_dir():
-                    skipped['no regular file' if is_image else 'no image name'] += 1
-        names = tuple(sorted(found))
+                    found.append(entry.name)
+        names = tuple(found)
     encoded = [os.fsencode(name) for name in names]
     prefix = os.path.commonprefix(encoded)
     suffix = _common_suffix(encoded, prefix)
@@ -73,7 +105,7 @@ def _scan_folder(path: str, names: tuple[str, ...] | None, skipped: Counter) -> 
     images = np.empty(len(middles), dtype=IMAGE)
     images['size'] = [len(middle) for middle in middles]
     images['offset'] = np.cumsum(images['size'], dtype=np.int64) - images['size']
-    return Scan(images, b''.join(middles), prefix, suffix, skipped=skipped)
+    return Scan(images, b''.join(middles), prefix, suffix, skipped=skipped.counts, examples=skipped.examples)
 
 
 def _reason_of_tar(member: tarfile.TarInfo, size: int) -> str:
@@ -103,7 +135,7 @@ def _tar_members(archive: tarfile.TarFile, path: str) -> Iterator[tarfile.TarInf
             raise tarfile.ReadError(f'a member of negative size at byte {last}')
         last = archive.offset
         yield member
-    with open(path, 'rb') as file:
+    with open_regular(path) as file:
         file.seek(archive.offset)
         mark = file.read(tarfile.BLOCKSIZE)
     # tarfile stops at a damaged header without a word
@@ -111,21 +143,21 @@ def _tar_members(archive: tarfile.TarFile, path: str) -> Iterator[tarfile.TarInf
         raise tarfile.ReadError(f'damaged or cut off at byte {archive.offset}')
 
 
-def _scan_tar(path: str, skipped: Counter) -> Scan:
-    size, pairs, problem = os.path.getsize(path), [], ''
+def _scan_tar(path: str, skipped: Skipped) -> Scan:
+    size, pairs, problem = check_regular(path).st_size, [], ''
     try:
         # "r:" takes no compressed archives: in those, nothing can be read from the middle
-        with tarfile.open(path, 'r:') as archive:
+        with open_regular(path) as file, tarfile.open(fileobj=file, mode='r:', tarinfo=LimitedMember) as archive:
             for member in _tar_members(archive, path):
                 reason = _reason_of_tar(member, size)
                 if not reason:
                     pairs.append((member.offset_data, member.size))
                 elif not member.isdir():
-                    skipped[reason] += 1
-    # headers with impossible numbers end in the last five
-    except (tarfile.TarError, OSError, ValueError, EOFError, MemoryError, OverflowError, RecursionError) as error:
+                    skipped.add(reason, member.name)
+    # headers with impossible numbers make tarfile fail in whatever line comes first
+    except Exception as error:
         problem = str(error) or type(error).__name__
-    return Scan(_as_images(pairs), size=size, skipped=skipped, problem=problem)
+    return Scan(_as_images(pairs), size=size, skipped=skipped.counts, examples=skipped.examples, problem=problem)
 
 
 def _reason_of_zip(member: zipfile.ZipInfo, size: int) -> str:
@@ -154,11 +186,11 @@ def _data_offset(file: int, member: zipfile.ZipInfo) -> int | None:
     return member.header_offset + 30 + lengths
 
 
-def _scan_zip(path: str, skipped: Counter) -> Scan:
-    size, pairs, problem, end = os.path.getsize(path), [], '', 0
+def _scan_zip(path: str, skipped: Skipped) -> Scan:
+    size, pairs, problem, end = check_regular(path).st_size, [], '', 0
     try:
-        with zipfile.ZipFile(path) as archive:
-            file = archive.fp.fileno()
+        with open_regular(path) as opened, zipfile.ZipFile(opened) as archive:
+            file = opened.fileno()
             for member in sorted(archive.infolist(), key=lambda each: each.header_offset):
                 if member.filename.endswith('/'):
                     continue
@@ -168,14 +200,15 @@ def _scan_zip(path: str, skipped: Counter) -> Scan:
                 if not reason and (member.header_offset < end or start + member.compress_size > size):
                     reason = 'overlap'
                 if reason:
-                    skipped[reason] += 1
+                    skipped.add(reason, member.filename)
                     continue
                 end = start + member.compress_size
                 deflated = member.compress_type == zipfile.ZIP_DEFLATED
                 pairs.append((start | (DEFLATED if deflated else 0), member.compress_size))
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, OverflowError) as error:
+    # damaged headers make zipfile fail in whatever line comes first
+    except Exception as error:
         problem = str(error) or type(error).__name__
-    return Scan(_as_images(pairs), size=size, skipped=skipped, problem=problem)
+    return Scan(_as_images(pairs), size=size, skipped=skipped.counts, examples=skipped.examples, problem=problem)
 
 
 def scan(root: str, container: Container) -> Scan:
@@ -184,10 +217,10 @@ def scan(root: str, container: Container) -> Scan:
     Links, devices, names that lead out of the container, encrypted, sparse and overlapping members are left out and
     counted. An archive that is damaged gives what lies before the damage, and says so in ``problem``.
     """
-    path, skipped = os.path.join(root, container.path), Counter()
+    path, skipped = os.path.join(root, container.path), Skipped()
     try:
         if container.kind == FOLDER:
             return _scan_folder(path, container.names, skipped)
         return _scan_tar(path, skipped) if container.kind == TAR else _scan_zip(path, skipped)
-    except OSError as error:
-        return Scan(_as_images([]), skipped=skipped, problem=str(error))
+    except (OSError, NotRegularError) as error:
+        return Scan(_as_images([]), skipped=skipped.counts, examples=skipped.examples, problem=str(error))

@@ -1,19 +1,24 @@
 """Labelled images in folders named as their classes."""
 
+import logging
 from pathlib import Path
 
 from mmengine.dataset import BaseDataset
+from mmengine.logging import print_log
 
 from eva_mm.registry import DATASETS
+from eva_mm.safe_io.folders import Listing, list_files
 
 SUFFIXES = frozenset(('.jpg', '.jpeg', '.png', '.bmp', '.ppm', '.pgm', '.tif', '.tiff', '.webp'))
 
 
-def class_images(folder: Path) -> list[Path]:
-    """All images below a folder, sorted; those that begin with a dot are none."""
-    return sorted(
-        path for path in folder.rglob('*') if path.suffix.lower() in SUFFIXES and not path.name.startswith('.')
-    )
+def class_images(folder: Path) -> Listing:
+    """All images below a folder, sorted, and what else there is; nothing if the folder does not exist.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    return list_files(folder, SUFFIXES) if folder.is_dir() else Listing()
 
 
 @DATASETS.register_module()
@@ -35,11 +40,12 @@ class ClassFolders(BaseDataset):
     def load_data_list(self) -> list[dict]:
         """One dict with ``img_path`` and ``gt_label`` for each image."""
         folder = Path(self.data_prefix['img_path'])
+        found = [class_images(folder / name) for name in self.metainfo['classes']]
         samples = [
-            dict(img_path=str(path), gt_label=label)
-            for label, name in enumerate(self.metainfo['classes'])
-            for path in class_images(folder / name)
+            dict(img_path=str(path), gt_label=label) for label, images in enumerate(found) for path in images.files
         ]
+        if remark := Listing.joined(found).remark():
+            print_log(f'{folder}: {remark}', logger='current', level=logging.WARNING)
         if not samples:
             raise FileNotFoundError(f'{folder} has no image of any class: put images into {folder}/CLASS/.')
         return samples

@@ -8,6 +8,7 @@ from typing import Any
 from mmengine.config import Config
 
 from eva_mm.datasets.own.class_folders import SUFFIXES, class_images
+from eva_mm.safe_io.folders import Listing
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,8 @@ def inspect_classification(root: str | Path) -> ClassificationInspection:
         raise ValueError(f'{root}/val has the class {min(unknown)!r}, which {root}/train lacks: rename or move it.')
     if len(classes['train']) < 2:
         raise ValueError(f'{root}/train has {len(classes["train"])} class folders: at least two are expected.')
-    images = {
-        split: {name: len(class_images(root / split / name)) for name in names} for split, names in classes.items()
-    }
+    found = {split: {name: class_images(root / split / name) for name in names} for split, names in classes.items()}
+    images = {split: {name: len(each.files) for name, each in names.items()} for split, names in found.items()}
     empty = [name for name, count in images['train'].items() if not count]
     if empty:
         raise ValueError(
@@ -99,8 +99,10 @@ def inspect_classification(root: str | Path) -> ClassificationInspection:
     if not counts['val']:
         raise FileNotFoundError(f'{root}/val has no image: put some of each class into {root}/val/CLASS/.')
     missing = [name for name in classes['train'] if not images['val'].get(name)]
-    remarks = (f'{len(missing)} classes have no validation image, the first is {missing[0]}.',) if missing else ()
-    return ClassificationInspection(root, tuple(classes['train']), counts, remarks)
+    remarks = [f'{len(missing)} classes have no validation image, the first is {missing[0]}.'] if missing else []
+    skipped = Listing.joined(each for names in found.values() for each in names.values())
+    remarks += [skipped.remark()] if skipped.skipped else []
+    return ClassificationInspection(root, tuple(classes['train']), counts, tuple(remarks))
 
 
 def use_class_folders(cfg: Config, root: str | Path) -> str:

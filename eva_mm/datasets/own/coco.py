@@ -1,12 +1,14 @@
 """Reading an annotation file in COCO's format before anything is trained on it."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, UnidentifiedImageError
+from eva_mm.safe_io.coco import MAX_COORDINATE, box_problem, segmentation_problem
+from eva_mm.safe_io.files import exists_regular, read_json
+from eva_mm.safe_io.images import ImageSizeError, check_size, opened_image
+from eva_mm.safe_io.printed import quoted, reason_of, shown
 
 PARTS = ('images', 'annotations', 'categories')
 ANNOTATION_FILES = (
@@ -62,13 +64,15 @@ class CocoSplit:
     image_folder: str
 
 
+def _named(kind: str, entry: Mapping[str, Any]) -> str:
+    return f'{kind} {shown(entry["id"])}'
+
+
 def _read(ann_file: Path) -> dict[str, list[dict]]:
-    if not ann_file.is_file():
-        raise FileNotFoundError(f'There is no annotation file {ann_file}: give one in the format of COCO.')
     try:
-        content = json.loads(ann_file.read_text())
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f'{ann_file} is no JSON file ({error}): give one in the format of COCO.') from error
+        content = read_json(ann_file)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f'There is no annotation file {ann_file}: give one in the format of COCO.') from error
     if not isinstance(content, dict):
         raise ValueError(f'{ann_file} holds a {type(content).__name__}, expected a dict with {", ".join(PARTS)}.')
     for part in PARTS:
@@ -85,35 +89,35 @@ def _read(ann_file: Path) -> dict[str, list[dict]]:
 def _classes(ann_file: Path, categories: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     for category in categories:
         if not isinstance(category.get('name'), str):
-            raise ValueError(f'{ann_file}: category {category["id"]} has no name; give it one.')
+            raise ValueError(f'{ann_file}: {_named("category", category)} has no name; give it one.')
         if not isinstance(category['id'], int):
-            raise ValueError(f'{ann_file}: category {category["name"]!r} has the id {category["id"]!r}, not a number.')
+            name = quoted(category['name'])
+            raise ValueError(f'{ann_file}: category {name} has the id {category["id"]!r}, not a number.')
     names = tuple(each['name'] for each in sorted(categories, key=lambda each: each['id']))
     twice = sorted(name for name in set(names) if names.count(name) > 1)
     if twice or not names:
-        problem = f'two categories are called {twice[0]!r}' if twice else 'there are no categories'
+        problem = f'two categories are called {quoted(twice[0])}' if twice else 'there are no categories'
         raise ValueError(f'{ann_file}: {problem}; every class needs one category with its own name.')
     return names
 
 
 def _is_file(folder: Path, name: Any) -> bool:
-    try:
-        return isinstance(name, str) and (folder / name).is_file()
-    except OSError:  # a name that no file can have
-        return False
+    return isinstance(name, str) and exists_regular(folder / name)
 
 
 def _check_size(ann_file: Path, image: Mapping[str, Any], file: Path) -> None:
     try:
-        with Image.open(file) as opened:
+        with opened_image(file) as opened:
             # hosts turn a photograph upright, and so do most tools that annotate
             upright = opened.size[::-1] if opened.getexif().get(ORIENTATION_TAG, 1) > 4 else opened.size
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
-        raise ValueError(f'{file}, image {image["id"]} of {ann_file}, cannot be read ({error}): replace it.') from error
+    # what Pillow's readers raise for damaged headers differs from format to format
+    except Exception as error:
+        where = f'{file}, {_named("image", image)} of {ann_file},'
+        raise ValueError(f'{where} cannot be read ({reason_of(error)}): replace it.') from error
     if upright != (image['width'], image['height']):
         raise ValueError(
             f'{file} has {upright[0]} x {upright[1]} pixels, and {ann_file} says {image["width"]} x {image["height"]} '
-            f'of image {image["id"]}: correct the file, or export both again.'
+            f'of {_named("image", image)}: correct the file, or export both again.'
         )
 
 
@@ -121,58 +125,48 @@ def _check_images(ann_file: Path, images: Sequence[Mapping[str, Any]], folder: P
     for image in images:
         sides = [image.get(side) for side in ('height', 'width')]
         name = image.get('file_name')
-        if not (name and isinstance(name, str)) or not all(isinstance(side, int) and side > 0 for side in sides):
+        if not (name and isinstance(name, str)) or not all(type(side) is int and side > 0 for side in sides):
             raise ValueError(
-                f'{ann_file}: image {image["id"]} needs a file_name, a height and a width in pixels; it has {image}.'
+                f'{ann_file}: {_named("image", image)} needs a file_name, a height and a width in pixels; it has '
+                f'{shown(image, 300)}.'
             )
+        try:
+            check_size(image['width'], image['height'])
+        except ImageSizeError as error:
+            raise ValueError(f'{ann_file}: {_named("image", image)} has {error}.') from error
     if folder is None:
         return
     missing = [image for image in images if not _is_file(folder, image['file_name'])]
     if missing:
         raise FileNotFoundError(
-            f'{ann_file}: {len(missing)} of {len(images)} images are not under {folder}, the first is image '
-            f'{missing[0]["id"]}, {missing[0]["file_name"]!r}: put them there or take them out of the file.'
+            f'{ann_file}: {len(missing)} of {len(images)} images are not under {folder}, the first is '
+            f'{_named("image", missing[0])}, {quoted(missing[0]["file_name"])}: put them there or take them out of the '
+            'file.'
         )
     # headers of a hundred thousand files take minutes on a network drive
     for image in images[:: max(1, len(images) // OPENED_IMAGES)]:
         _check_size(ann_file, image, folder / image['file_name'])
 
 
-def _is_number(value: Any) -> bool:
-    # a whole number of hundreds of digits is finite, and no float
-    return isinstance(value, int | float) and abs(value) < 1e300
-
-
-def _segmentation_problem(segmentation: Any, size: tuple[int, int]) -> str:
-    """Why a segmentation of an image of this height and width cannot be read; empty if it can."""
-    if isinstance(segmentation, dict):
-        if not {'counts', 'size'} <= set(segmentation):
-            return 'is a run-length code without counts or size'
-        if segmentation['size'] != list(size):
-            return f'is a run-length code of the size {segmentation["size"]}, and its image has {list(size)}'
-        return ''
-    if not isinstance(segmentation, list):
-        return f'is a {type(segmentation).__name__}, expected polygons or a run-length code'
-    for polygon in segmentation:
-        if not isinstance(polygon, list) or len(polygon) % 2 or not all(map(_is_number, polygon)):
-            return 'has a polygon that is no list of x, y, x, y, ...'
-    return ''
+def _is_area(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= abs(value) <= MAX_COORDINATE**2
 
 
 def _inspect_object(summary: CocoSummary, annotation: Mapping[str, Any], sizes: Mapping, categories: set) -> None:
-    where = f'{summary.ann_file}: annotation {annotation["id"]}'
+    where = f'{summary.ann_file}: {_named("annotation", annotation)}'
     if not isinstance(annotation.get('image_id'), int | str) or annotation['image_id'] not in sizes:
-        raise ValueError(f'{where} is of image {annotation.get("image_id")}, which is not in "images".')
+        raise ValueError(f'{where} is of image {shown(annotation.get("image_id"))}, which is not in "images".')
     if not isinstance(annotation.get('category_id'), int) or annotation['category_id'] not in categories:
-        raise ValueError(f'{where} is of category {annotation.get("category_id")}, which is not in "categories".')
+        category = shown(annotation.get('category_id'))
+        raise ValueError(f'{where} is of category {category}, which is not in "categories".')
     box = annotation.get('bbox')
-    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)):
-        raise ValueError(f'{where} has the bbox {box}, expected [x, y, width, height] in pixels.')
-    if not _is_number(annotation.get('area', 0)):
-        raise ValueError(f'{where} has the area {annotation["area"]!r}, expected a number of pixels.')
+    if problem := box_problem(box):
+        raise ValueError(f'{where} {problem}.')
+    if not _is_area(annotation.get('area', 0)):
+        raise ValueError(f'{where} has the area {shown(annotation["area"])}, expected a number of pixels.')
     segmentation = annotation.get('segmentation')
     height, width = sizes[annotation['image_id']]
-    if segmentation and (problem := _segmentation_problem(segmentation, (height, width))):
+    if segmentation and (problem := segmentation_problem(segmentation, (height, width))):
         raise ValueError(f'{where}: its segmentation {problem}.')
     x, y, w, h = box
     if annotation.get('iscrowd'):
@@ -193,8 +187,8 @@ def _refuse_short_polygons(ann_file: Path, annotations: Sequence[Mapping[str, An
         segmentation = annotation.get('segmentation')
         if isinstance(segmentation, list) and segmentation and len(segmentation[0]) < 6:
             raise ValueError(
-                f'{ann_file}: annotation {annotation["id"]} begins with a polygon of fewer than three points, which '
-                "COCO's metric cannot read: correct it, or take it out of the validation file."
+                f'{ann_file}: {_named("annotation", annotation)} begins with a polygon of fewer than three points, '
+                "which COCO's metric cannot read: correct it, or take it out of the validation file."
             )
 
 
@@ -266,5 +260,5 @@ def find_coco_split(data_root: str | Path, split: str) -> CocoSplit:
         if _is_file(root / folder, first):
             return CocoSplit(ann_file, folder)
     raise FileNotFoundError(
-        f'{root / ann_file}: its first image {first!r} is in none of {", ".join(folders)} under {root}.'
+        f'{root / ann_file}: its first image {quoted(first)} is in none of {", ".join(folders)} under {root}.'
     )

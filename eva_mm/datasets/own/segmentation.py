@@ -1,6 +1,7 @@
 """Look through a user's folder of label maps before training: what ``--data-root`` does for segmentation."""
 
 import colorsys
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +9,11 @@ from typing import Any
 
 import numpy as np
 from mmengine.config import Config
-from PIL import Image, UnidentifiedImageError
+
+from eva_mm.safe_io.files import exists_regular, read_lines
+from eva_mm.safe_io.folders import Listing, list_files
+from eva_mm.safe_io.images import opened_image
+from eva_mm.safe_io.printed import reason_of
 
 IGNORED = 255
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
@@ -108,23 +113,27 @@ def distinct_colours(count: int) -> list[tuple[int, int, int]]:
     return [tuple(round(255 * part) for part in colorsys.hsv_to_rgb(*shade)) for shade in shades]
 
 
+def _is_byte(text: str) -> bool:
+    return re.fullmatch('[0-9]{1,3}', text) is not None and int(text) < 256
+
+
 def _class_list(root: Path) -> tuple[list[str], list[tuple[int, int, int]]]:
     file = next((root / name for name in CLASS_FILES if (root / name).is_file()), None)
     if file is None:
         raise FileNotFoundError(
             f'{root} has no class list: write one name per line, in the order of the ids, to {root / CLASS_FILES[0]}.'
         )
-    try:
-        lines = file.read_text(encoding='utf-8').splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f'{file} is not text in UTF-8 ({error}): save it as UTF-8.') from error
     names, colours = [], []
-    for line in filter(str.strip, lines):
+    for number, line in enumerate(read_lines(file), start=1):
+        if not line.strip():
+            continue
         name, _, colour = line.strip().partition('\t')
         names.append(name)
         parts = colour.split()
-        if parts and (len(parts) != 3 or not all(part.isdigit() and int(part) < 256 for part in parts)):
-            raise ValueError(f'{file}: the colour of {name!r} is {colour!r}, expected "r g b", each from 0 to 255.')
+        if parts and (len(parts) != 3 or not all(map(_is_byte, parts))):
+            raise ValueError(
+                f'{file}, line {number}: the colour of {name!r} is {colour!r}, expected "r g b", each from 0 to 255.'
+            )
         colours += [tuple(map(int, parts))] if parts else []
     if not names or len(set(names)) < len(names):
         raise ValueError(f'{file} lists {len(names)} names, {len(set(names))} different: list each class once.')
@@ -133,36 +142,43 @@ def _class_list(root: Path) -> tuple[list[str], list[tuple[int, int, int]]]:
     return names, colours or distinct_colours(len(names))
 
 
-def _images(folder: Path) -> list[Path]:
-    found = sorted(path for path in folder.rglob('*') if path.suffix.lower() in IMAGE_SUFFIXES)
-    suffixes = sorted({path.suffix for path in found})
+def _images(folder: Path) -> Listing:
+    listing = list_files(folder, IMAGE_SUFFIXES)
+    suffixes = sorted({path.suffix for path in listing.files})
     if len(suffixes) != 1:
         raise ValueError(
             f'{folder} holds images that end in {", ".join(suffixes) or "nothing known"}, expected one ending: '
-            f'convert them to one of {", ".join(IMAGE_SUFFIXES)}.'
+            f'convert them to one of {", ".join(IMAGE_SUFFIXES)}. {listing.remark()}'.strip()
         )
-    return found
+    return listing
+
+
+class _WrongLabelMap(ValueError):
+    """A label map that can be read and does not fit."""
 
 
 def _read_ids(mask: Path, image: Path) -> np.ndarray:
     """The ids that occur in a label map whose image is ``image``."""
-    if not mask.is_file():
+    if not exists_regular(mask):
         raise FileNotFoundError(f'{image} has no label map: expected {mask}.')
     try:
-        with Image.open(mask) as opened, Image.open(image) as picture:
+        with opened_image(mask) as opened, opened_image(image) as picture:
             if opened.mode not in NUMBER_MODES:
-                raise ValueError(
+                raise _WrongLabelMap(
                     f'{mask} has the colours of an image (mode {opened.mode}), expected one number per pixel: '
                     'save class ids as a grey or palette png.'
                 )
             if opened.size != picture.size:
-                raise ValueError(
+                raise _WrongLabelMap(
                     f'{mask} has {opened.size[0]} x {opened.size[1]} pixels and its image {picture.size[0]} x '
                     f'{picture.size[1]}: both must be of one size.'
                 )
             return np.unique(np.asarray(opened))
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise ValueError(f'{mask} or its image cannot be read ({error}): save both again.') from error
+    except _WrongLabelMap as error:
+        raise ValueError(str(error)) from error
+    # what Pillow's readers raise for damaged files differs from format to format
+    except Exception as error:
+        raise ValueError(f'{mask} or its image cannot be read ({reason_of(error)}): save both again.') from error
 
 
 def _parts(root: Path) -> Iterator[tuple[str, str]]:
@@ -220,9 +236,11 @@ def inspect_segmentation(root: str | Path) -> SegInspection:
             raise FileNotFoundError(f'There is no folder {folder}: expected images/ and annotations/ in the data root.')
     classes, palette = _class_list(root)
     ids: dict[Path, np.ndarray] = {}
-    counts, suffixes = {}, set()
+    counts, suffixes, listings = {}, set(), []
     for part, folder in _parts(root):
-        images = _images(root / 'images' / folder)
+        found = _images(root / 'images' / folder)
+        images = found.files
+        listings.append(found)
         for image in images:
             relative = image.relative_to(root / 'images').with_suffix(MASK_SUFFIX)
             ids[root / 'annotations' / relative] = _read_ids(root / 'annotations' / relative, image)
@@ -232,6 +250,8 @@ def inspect_segmentation(root: str | Path) -> SegInspection:
         raise ValueError(f'{root} has images that end in {" and ".join(sorted(suffixes))}: use one ending.')
     reduce_zero_label = _check_ids(ids, classes)
     train, val, remarks = _divide(counts, root)
+    skipped = Listing.joined(listings)
+    remarks += [skipped.remark()] if skipped.skipped else []
     seen = {int(value) - reduce_zero_label for found in ids.values() for value in found}
     absent = [name for index, name in enumerate(classes) if index not in seen]
     if absent:

@@ -9,6 +9,7 @@ from typing import Any
 from mmengine.config import Config
 
 from eva_mm.datasets.video.lists import Entry, class_folders, class_names, number_labels, read_entries
+from eva_mm.safe_io.files import read_lines
 
 # first found counts
 TRAIN_NAMES = ('train', 'train.csv', 'train.txt', 'train_list.txt')
@@ -101,7 +102,7 @@ def _names(entries: list[Entry], source: Path) -> list[str]:
     if min(labels) < 0:
         raise ValueError(f'{source} has videos without a class: write "path class" in every line.')
     listed = source.with_name('classes.txt')
-    names = listed.read_text(encoding='utf-8').split('\n') if listed.is_file() else []
+    names = read_lines(listed) if listed.is_file() else []
     names = [name.strip() for name in names if name.strip()]
     return names if len(names) > max(labels) else [str(number) for number in range(max(labels) + 1)]
 

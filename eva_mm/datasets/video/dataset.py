@@ -1,18 +1,13 @@
 """Videos with one label each, some of which may not be readable."""
 
-import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import torch
 from mmengine.dataset import BaseDataset
-from mmengine.logging import print_log
 
+from eva_mm.datasets.faults import Fault, FaultLog, make_policy, read_or_replace
 from eva_mm.datasets.video.lists import class_names, number_labels, read_entries
-from eva_mm.datasets.video.reader import REASONS, UnreadableVideoError
 from eva_mm.registry import DATASETS
-
-POLICIES = ('replace', 'refuse')
 
 
 @DATASETS.register_module()
@@ -21,22 +16,22 @@ class EVAVideoDataset(BaseDataset):
 
     Large video sets always have files that are gone, empty, cut off or without pictures. By default such a video is
     replaced: in training by another one at random, in testing by the next one of the list, whose sample is then
-    marked with ``unreadable=True``, so that ``eva_mm.VideoAccuracy`` leaves it out of the score. Each is named in the
-    log once, and ``eva_mm.UnreadableVideoHook`` writes their number after every epoch.
+    marked with ``unreadable=True``, so that ``eva_mm.VideoAccuracy`` leaves it out of the score.
+    ``eva_mm.FaultHook`` counts, lists and limits them.
 
     Args:
         ann_file: Text list of ``path label`` lines as mmaction2 has it, or a csv file. Empty: ``data_prefix`` holds a
             folder of videos for each class.
         data_prefix: ``dict(video=DIR)``, what paths are relative to.
         num_frames: Frames of a clip, for ``eva_mm.SampleSegments`` without a ``clip_len`` of its own.
-        on_unreadable: ``'replace'`` as above, or ``'refuse'``: stop with the error.
+        policy: ``'replace'`` as above, ``'refuse'``: stop with the error, or one of them by kind of ``faults.KINDS``.
         kwargs: As for mmengine's ``BaseDataset``. ``metainfo=dict(classes=...)``, names or a file with a name per line,
             fixes the numbers of classes that are given by name; without it they are the sorted names.
 
     Raises:
-        ValueError: Unknown ``on_unreadable``; a class is not among the known ones.
+        ValueError: Unknown ``policy``; a class is not among the known ones.
         FileNotFoundError: There is no such list, or it is empty.
-        UnreadableVideoError: On use: by ``'refuse'``, or if no video can be read.
+        Fault: On use: by ``'refuse'``, or if no video can be read.
     """
 
     def __init__(
@@ -44,12 +39,10 @@ class EVAVideoDataset(BaseDataset):
         ann_file: str = '',
         data_prefix: Mapping[str, str] | None = None,
         num_frames: int | None = None,
-        on_unreadable: str = 'replace',
+        policy: Mapping[str, str] | str = 'replace',
         **kwargs,
     ) -> None:
-        if on_unreadable not in POLICIES:
-            raise ValueError(f'on_unreadable={on_unreadable!r} is unknown: choose from {", ".join(POLICIES)}.')
-        self.on_unreadable = on_unreadable
+        self.policy = make_policy(policy)
         self.num_frames = num_frames
         super().__init__(ann_file=ann_file, data_prefix=dict(data_prefix or {'video': ''}), **kwargs)
 
@@ -69,17 +62,11 @@ class EVAVideoDataset(BaseDataset):
         return {**super().get_data_info(idx), 'num_frames': self.num_frames}
 
     def full_init(self) -> None:
-        """Load the list, and make room for what is found unreadable."""
+        """Load the list, and make room for counting what cannot be read."""
         if self._fully_initialized:
             return
         super().full_init()
-        # shared with the loader's workers; one place per video, so they need no lock
-        self._found = torch.zeros(len(self), dtype=torch.uint8).share_memory_()
-
-    def _note(self, index: int, error: UnreadableVideoError) -> None:
-        if not self._found[index]:
-            print_log(str(error), logger='current', level=logging.WARNING)
-        self._found[index] = 1 + REASONS.index(error.reason)
+        self.faults = FaultLog(['videos'], len(self))
 
     def _stand_ins(self, index: int) -> Iterator[int]:
         if self.test_mode:
@@ -91,31 +78,19 @@ class EVAVideoDataset(BaseDataset):
         """The sample of video ``idx``, or of the one that replaces it.
 
         Raises:
-            UnreadableVideoError: See the class.
+            Fault: See the class.
         """
-        try:
-            return super().prepare_data(idx)
-        except UnreadableVideoError as error:
-            if self.on_unreadable == 'refuse':
-                raise
-            self._note(idx, error)
-        for other in self._stand_ins(idx):
+        prepare = super().prepare_data
+
+        def read(index: int, noted: bool) -> dict:
             try:
-                data = super().prepare_data(other)
-            except UnreadableVideoError as error:
-                self._note(other, error)
-                continue
-            if self.test_mode:
+                data = prepare(index)
+            except Fault as fault:
+                if noted:
+                    self.faults.note(index, 0, [fault.kind], self.get_data_info(index)['filename'], str(fault))
+                raise
+            if self.test_mode and not noted:
                 data['data_samples'].set_metainfo(dict(unreadable=True))
             return data
-        raise UnreadableVideoError(
-            f'None of the {len(self)} videos that were tried can be read, the first is '
-            f'{self.get_data_info(idx)["filename"]}: check data_prefix and the list.'
-        )
 
-    def unreadable(self) -> dict[str, str]:
-        """Files found unreadable so far, by every worker of this process, and why."""
-        return {
-            self.get_data_info(index)['filename']: REASONS[int(self._found[index]) - 1]
-            for index in self._found.nonzero().flatten().tolist()
-        }
+        return read_or_replace(read, idx, self._stand_ins(idx), self.faults, 0, self.policy)

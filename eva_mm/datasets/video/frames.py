@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from eva_mm.datasets.video.reader import UnreadableVideoError, choose_backend, open_video
+from eva_mm.datasets.faults import Fault
+from eva_mm.datasets.video.reader import choose_backend, open_video
 from eva_mm.registry import TRANSFORMS
 
 
@@ -16,7 +17,7 @@ class OpenVideo:
         num_threads: Threads that decode one video; the loader's workers are parallel already.
 
     Raises:
-        UnreadableVideoError: On use: the file cannot be read or is too short.
+        Fault: On use: the file cannot be read or is too short.
     """
 
     def __init__(self, backend: str = 'auto', min_frames: int = 2, num_threads: int = 1) -> None:
@@ -28,7 +29,7 @@ class OpenVideo:
         """Add the reader to ``results``."""
         reader = open_video(results['filename'], self.backend, self.num_threads)
         if len(reader) < self.min_frames:
-            raise UnreadableVideoError(
+            raise Fault(
                 f'{results["filename"]} has {len(reader)} frames, expected at least {self.min_frames}: replace the '
                 'file, or lower min_frames.',
                 'too short',
@@ -104,7 +105,7 @@ class DecodeFrames:
     """Read the frames ``frame_inds``; adds ``imgs`` (RGB uint8 arrays), ``img_shape`` and ``original_shape``.
 
     Raises:
-        UnreadableVideoError: On use: a frame cannot be decoded.
+        Fault: On use: a frame cannot be decoded.
     """
 
     def __call__(self, results: dict) -> dict:

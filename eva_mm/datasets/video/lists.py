@@ -1,8 +1,15 @@
 """Lists of labelled videos: mmaction2's text lists, csv files, and folders named as the classes."""
 
-import csv
+import logging
+import re
 from collections.abc import Sequence
 from pathlib import Path
+
+from mmengine.logging import print_log
+
+from eva_mm.safe_io.files import read_csv, read_lines
+from eva_mm.safe_io.folders import Listing, list_files
+from eva_mm.safe_io.printed import printable, quoted
 
 SUFFIXES = ('.mp4', '.avi', '.mkv', '.webm', '.mov', '.m4v', '.mpg', '.mpeg', '.wmv', '.flv', '.3gp', '.ts')
 PATH_COLUMNS = ('path', 'filename', 'file', 'video')
@@ -17,13 +24,13 @@ Entry = tuple[str, int | str]
 
 def _label(text: str) -> int | str:
     text = text.strip()
-    return int(text) if text.lstrip('-').isdigit() else text
+    return int(text) if re.fullmatch('-?[0-9]{1,9}', text) else text
 
 
 def read_text_list(path: Path) -> list[Entry]:
     """Lines of ``path label``. The path may have spaces; a line without number at its end has no label."""
     entries: list[Entry] = []
-    for line in path.read_text().splitlines():
+    for line in read_lines(path):
         if not line.strip():
             continue
         name, _, label = line.strip().rpartition(' ')
@@ -38,24 +45,28 @@ def read_csv_list(path: Path) -> list[Entry]:
     Raises:
         ValueError: It has neither, or a line is too short.
     """
-    with path.open(newline='') as file:
-        rows = [row for row in csv.reader(file) if row]
+    numbered = [(number, row) for number, row in read_csv(path) if row]
+    rows = [row for _, row in numbered]
     header = [name.strip().lower() for name in rows[0]] if rows else []
     paths = [header.index(name) for name in PATH_COLUMNS if name in header]
     labels = [header.index(name) for name in LABEL_COLUMNS if name in header]
     if paths and labels:
-        columns, rows = (paths[0], labels[0]), rows[1:]
+        columns, numbered = (paths[0], labels[0]), numbered[1:]
     elif len(header) == 2 and Path(rows[0][0]).suffix.lower() in SUFFIXES:
         columns = (0, 1)
     else:
         raise ValueError(
-            f'{path} has the columns {", ".join(header) or "none"}: expected one of {", ".join(PATH_COLUMNS)} and one '
-            f'of {", ".join(LABEL_COLUMNS)}.'
+            f'{path} has the columns {printable(", ".join(header)) or "none"}: expected one of '
+            f'{", ".join(PATH_COLUMNS)} and one of {", ".join(LABEL_COLUMNS)}.'
         )
-    short = next((row for row in rows if len(row) <= max(columns)), None)
-    if short is not None:
-        raise ValueError(f'{path} has the line {",".join(short)!r}, which lacks a path or a label: write "path,label".')
-    return [(row[columns[0]].strip(), _label(row[columns[1]])) for row in rows]
+    entries = []
+    for number, row in numbered:
+        if len(row) <= max(columns) or not row[columns[0]].strip() or not row[columns[1]].strip():
+            raise ValueError(
+                f'{path}, line {number}: {quoted(",".join(row))} lacks a path or a label; write "path,label".'
+            )
+        entries.append((row[columns[0]].strip(), _label(row[columns[1]])))
+    return entries
 
 
 def class_folders(root: Path) -> list[str]:
@@ -71,13 +82,11 @@ def class_folders(root: Path) -> list[str]:
 
 
 def read_class_folders(root: Path) -> list[Entry]:
-    """Videos below the class folders of ``root``, paths relative to it."""
-    return [
-        (str(file.relative_to(root)), name)
-        for name in class_folders(root)
-        for file in sorted((root / name).rglob('*'))
-        if file.suffix.lower() in SUFFIXES
-    ]
+    """Videos below the class folders of ``root``, paths relative to it; what is left out is logged."""
+    listings = {name: list_files(root / name, SUFFIXES) for name in class_folders(root)}
+    if remark := Listing.joined(listings.values()).remark():
+        print_log(f'{root}: {remark}', logger='current', level=logging.WARNING)
+    return [(str(file.relative_to(root)), name) for name, listing in listings.items() for file in listing.files]
 
 
 def read_entries(source: Path) -> list[Entry]:

@@ -8,22 +8,23 @@ from typing import Protocol
 
 import numpy as np
 
+from eva_mm.datasets.faults import Fault
+from eva_mm.safe_io.files import open_regular
+from eva_mm.safe_io.printed import reason_of
+
 BACKENDS = ('decord', 'av')
 PACKAGES = {'decord': 'decord', 'av': 'PyAV (pip install av)'}
 
-# why a video is not read
-REASONS = ('missing', 'empty', 'no video stream', 'broken', 'too short')
+# of a frame; a clip of 16 then takes 1.6 GB at most
+MAX_FRAME_PIXELS = 8192 * 4096
+
+# how the containers that are read begin; a playlist, which FFmpeg would follow to other files and addresses, is none
+_BOX_TYPES = (b'ftyp', b'moov', b'mdat', b'wide', b'free', b'skip', b'pnot', b'uuid')
+_BEGINNINGS = (b'\x1aE\xdf\xa3', b'FLV', b'\x30\x26\xb2\x75', b'OggS', b'GIF8', b'\x00\x00\x01')
+_TS_PACKET = 188
 
 # containers often announce a few frames more than they hold; beyond this share the file is cut off
 ANNOUNCED_TOO_MUCH = 0.1
-
-
-class UnreadableVideoError(ValueError):
-    """A video that cannot be used; ``reason`` is one of :data:`REASONS`."""
-
-    def __init__(self, message: str, reason: str = 'broken') -> None:
-        super().__init__(message)
-        self.reason = reason
 
 
 class VideoReader(Protocol):
@@ -35,13 +36,22 @@ class VideoReader(Protocol):
         """RGB frames, (H, W, 3) uint8, one for each index; they may repeat and need not be sorted."""
 
 
-def _broken(path: str, detail: object) -> UnreadableVideoError:
-    detail = ' '.join(str(detail).split())[:120]
-    return UnreadableVideoError(f'{path} cannot be decoded ({detail}): replace the file.', 'broken')
+def is_container(head: bytes) -> bool:
+    """Whether a file begins as a container of videos: MP4, Matroska, AVI, MPEG, FLV, ASF, Ogg or GIF."""
+    is_transport_stream = any(
+        head[first : first + 1] == b'G' and head[first + step : first + step + 1] == b'G'
+        for first, step in ((0, _TS_PACKET), (4, _TS_PACKET + 4))
+    )
+    is_avi = head.startswith(b'RIFF') and head[8:11] == b'AVI'
+    return head[4:8] in _BOX_TYPES or head.startswith(_BEGINNINGS) or is_avi or is_transport_stream
 
 
-def _no_video(path: str) -> UnreadableVideoError:
-    return UnreadableVideoError(f'{path} has no video stream, only sound: replace the file.', 'no video stream')
+def _broken(path: str, error: BaseException | str) -> Fault:
+    return Fault(f'{path} cannot be decoded ({reason_of(error, 120)}): replace the file.')
+
+
+def _no_video(path: str) -> Fault:
+    return Fault(f'{path} has no video stream, only sound: replace the file.', 'no video stream')
 
 
 class PyAVReader:
@@ -52,13 +62,19 @@ class PyAVReader:
 
         self.path, self.errors = path, (av.error.FFmpegError, ValueError)
         try:
-            self.container = av.open(path)
+            # the scheme keeps a name with a colon in it from being taken for another one
+            address = f'file:{os.path.abspath(path)}'
+            self.container = av.open(address, options={'protocol_whitelist': 'file'})
         except self.errors as error:
             raise _broken(path, error) from error
         if not self.container.streams.video:
             # a file that is cut off before its index can sometimes be opened, and then holds nothing
             raise _no_video(path) if self.container.streams.audio else _broken(path, 'it holds no pictures')
         self.stream = self.container.streams.video[0]
+        width, height = self.stream.codec_context.width, self.stream.codec_context.height
+        if width * height > MAX_FRAME_PIXELS:
+            self.container.close()
+            raise _broken(path, f'frames of {width} x {height} pixels, more than {MAX_FRAME_PIXELS:,}')
         self.stream.codec_context.thread_count = num_threads
         # matroska and webm announce no number of frames
         self.num_frames = self.stream.frames or self._count_packets()
@@ -78,7 +94,7 @@ class PyAVReader:
         """As :meth:`VideoReader.read`.
 
         Raises:
-            UnreadableVideoError: A frame cannot be decoded, or the file is cut off.
+            Fault: A frame cannot be decoded, or the file is cut off.
         """
         wanted, frames, last = set(indices), {}, -1
         try:
@@ -109,7 +125,7 @@ class DecordReader:
 
         self.path, self.errors = path, (decord.DECORDError, RuntimeError)
         try:
-            self.video = decord.VideoReader(path, num_threads=num_threads)
+            self.video = decord.VideoReader(os.path.abspath(path), num_threads=num_threads)
         except self.errors as error:
             raise _no_video(path) if 'video stream' in str(error) else _broken(path, error) from error
 
@@ -120,7 +136,7 @@ class DecordReader:
         """As :meth:`VideoReader.read`.
 
         Raises:
-            UnreadableVideoError: A frame cannot be decoded.
+            Fault: A frame cannot be decoded.
         """
         try:
             return list(self.video.get_batch(list(indices)).asnumpy())
@@ -156,12 +172,18 @@ def open_video(path: str | os.PathLike, backend: str = 'auto', num_threads: int 
         num_threads: Threads that decode it.
 
     Raises:
-        UnreadableVideoError: It is missing, empty, has no video stream or cannot be decoded.
+        Fault: It is missing, empty, has no video stream or cannot be decoded.
         ImportError: The backend is not installed.
     """
     path = Path(path)
-    if not path.is_file():
-        raise UnreadableVideoError(f'There is no video {path}: get it, or take it off the list.', 'missing')
-    if not path.stat().st_size:
-        raise UnreadableVideoError(f'{path} is empty (0 bytes): replace the file.', 'empty')
+    try:
+        with open_regular(path) as file:
+            head = file.read(2 * _TS_PACKET + 16)
+    except (OSError, ValueError) as error:
+        reason = f'There is no video {path}' if isinstance(error, FileNotFoundError) else str(error).rstrip('.')
+        raise Fault(f'{reason}: get it, or take it off the list.', 'missing') from error
+    if not head:
+        raise Fault(f'{path} is empty (0 bytes): replace the file.', 'empty')
+    if not is_container(head):
+        raise _broken(str(path), 'it does not begin as a video file')
     return READERS[choose_backend(backend)](str(path), num_threads)

@@ -21,6 +21,8 @@ class EVAVideoHead(TimeSformerHead):
         start_from: ``None`` starts at random. ``dict(checkpoint=FILE, rows=FILE)``: the first is any EVA video
             checkpoint, the second its row map as ``tools/dataset_converters/make_k722.py`` writes it; classes
             without a row start at random. Without ``rows`` the classes are the same.
+        init_std: Standard deviation of a random start. The release scales a truncated normal of 0.02 by 0.001, so
+            that the first loss is the logarithm of the number of classes.
         kwargs: As for mmaction2's ``TimeSformerHead``; ``label_smooth_eps``, ``average_clips``, ``topk``, ...
 
     Raises:
@@ -28,9 +30,14 @@ class EVAVideoHead(TimeSformerHead):
     """
 
     def __init__(
-        self, num_classes: int, in_channels: int, start_from: dict[str, str] | None = None, **kwargs
+        self,
+        num_classes: int,
+        in_channels: int,
+        start_from: dict[str, str] | None = None,
+        init_std: float = 2e-5,
+        **kwargs,
     ) -> None:
-        super().__init__(num_classes, in_channels, **kwargs)
+        super().__init__(num_classes, in_channels, init_std=init_std, **kwargs)
         if start_from is not None and not {'checkpoint'} <= set(start_from) <= {'checkpoint', 'rows'}:
             raise ValueError(f'start_from={start_from} is unknown: give dict(checkpoint=FILE, rows=FILE).')
         self.start_from = start_from

@@ -1,7 +1,8 @@
 """The trunk that every EVA backbone shares, and the plain image backbone that it already is."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from mmengine.logging import print_log
@@ -9,138 +10,182 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from eva_mm.checkpoint import load_pretrained
-from eva_mm.layers import Attention, Block, LayerNorm, PatchEmbed, resize_position_embedding
+from eva_mm.checkpoint.file_grid import RECORD
+from eva_mm.layers import Attention, Block, LayerNorm, PatchEmbed, PostNormBlock, resize_position_embedding
+from eva_mm.layers.attention import Grid
+from eva_mm.layers.attention_pool import AttentionPool
 from eva_mm.layers.checkpointing import WithCp
-from eva_mm.models.backbones.arch_zoo import ARCH_ZOO, resolve_arch
+from eva_mm.layers.mlp import build_mlp
+from eva_mm.layers.rotary import RotaryPosition
+from eva_mm.models.backbones.arch_zoo import ARCH_ZOO, Arch, resolve_arch
 from eva_mm.registry import MODELS
 
-__all__ = ['ARCH_ZOO', 'EVAViT']
-
-OUT_TYPES = ('raw', 'featmap', 'cls_token', 'avg_featmap')
+# the parts before the first block
+EMBEDDING = ('patch_embed', 'pos_embed', 'cls_token', 'register_tokens', 'mask_token', 'norm_pre')
 
 
 def _as_tuple(size: int | Sequence[int], length: int) -> tuple[int, ...]:
     return (size,) * length if isinstance(size, int) else tuple(size)
 
 
+def _record_grid(module: 'EVAViT', state_dict: dict, prefix: str, local_metadata: dict) -> None:
+    """Keep with the weights what their number of positions does not tell."""
+    local_metadata[RECORD] = module.grid
+
+
 @MODELS.register_module()
 class EVAViT(BaseModule):
-    """Plain vision transformer of EVA (arXiv 2211.07636), for classification, CLIP and plain dense tasks.
+    """Plain vision transformer, for classification, CLIP and plain dense tasks: EVA (arXiv 2211.07636) and every
+    family of ``ARCH_ZOO``, whose value is taken where ``None`` is given.
 
     Args:
-        arch: A name of ``ARCH_ZOO`` or a dict with ``embed_dims``, ``num_layers``, ``num_heads`` and
-            ``feedforward_channels``.
+        arch: Name of a family and size, or a dict: see :func:`eva_mm.models.backbones.arch_zoo.resolve_arch`.
         img_size: Height and width, in pixels, of the grid of ``pos_embed``. Inputs of another size are taken: their
             positions are resized at run time.
         patch_size: Side of a patch in pixels.
         in_channels: Channels of the image.
-        out_indices: Blocks whose output is returned; negative numbers count from the end.
+        out_indices: Blocks whose output is returned; negative numbers count from the end. Blocks behind the last of
+            them are neither run nor trained.
         out_type: ``'raw'`` all tokens after the final norm; ``'cls_token'`` the class token after the final norm;
-            ``'avg_featmap'`` ``fc_norm`` of the mean of the patch tokens, without final norm; ``'featmap'`` patch
-            tokens as a map, without final norm (as the released segmentation and detection backbones).
-        qkv_bias: ``'qv'`` (EVA) or ``'full'`` (EVA-L).
-        layer_scale_init_value: Start of the layer scales; ``None`` (EVA) means none.
+            ``'avg_featmap'`` the mean of the patch tokens; ``'featmap'`` patch tokens as a map; ``'attn_pool'`` what
+            a learned query reads after the final norm. Whether mean and map pass the final norm follows the family:
+            not in EVA, whose mean has ``fc_norm`` instead.
         drop_rate: Dropout after the attention's projection, the MLP and the positions.
         drop_path_rate: Stochastic depth of the last block; it grows linearly from 0.
         patch_grad_scale: Factor on the gradient of the patch embedding. The released fine-tuning has 0.
         frozen_stages: The embedding and this many blocks are frozen; 0 only the embedding, -1 nothing, and one more
             than there are blocks everything.
-        attn_fp32: Logits and softmax in fp32, as the released pre-training and classification code.
+        attn_fp32: Logits and softmax in fp32, as released for pre-training and classification; holds N x N matrices.
         with_cp: Activation checkpointing of every block; ``'selective'`` keeps what linear layers and attention give.
-        init_cfg: mmengine's; ``dict(type='Pretrained', checkpoint=...)`` takes any EVA checkpoint, and with
+        pad_to_patch: Take images of any size: pad them with zeros to a multiple of the patch.
+        init_cfg: mmengine's; ``dict(type='Pretrained', checkpoint=...)`` takes any checkpoint of the family, and with
             ``strict=False`` also one that lacks weights.
-        patch_embed: Seam for subclasses: a built embedding, ``images -> (tokens, grid)``.
-        attention: Seam for subclasses: block index to a built attention.
+        entries: Replace those of the family, for instance ``qkv_bias='full'`` or ``layer_scale_init_value=0.1``.
 
     Raises:
-        ValueError: Unknown ``arch`` or ``out_type``, ``img_size`` no multiple of ``patch_size``, ``out_indices`` out
-            of range.
+        ValueError: Unknown ``arch`` or entry, an ``out_type`` that the family does not have, ``img_size`` not divisible
+            by ``patch_size``, ``out_indices`` out of range.
     """
 
-    num_extra_tokens = 1
-    # whose names a checkpoint is converted to
-    checkpoint_task = 'classification'
-    init_std = 0.02
+    # whose names a checkpoint is converted to, of what it may be, and what released models of the task change in a row
+    checkpoint_task, zoo, variant = 'classification', ARCH_ZOO, ''
+    # what subclasses have less of: read-outs, outputs, tokens in front
+    out_types: tuple[str, ...] = ('raw', 'featmap', 'cls_token', 'avg_featmap', 'attn_pool')
+    one_output, has_extra_tokens = False, True
     # the fine-tuning code cuts at +-2 absolute, which leaves a plain normal distribution
-    init_cut = 2.0
+    init_std, init_cut = 0.02, 2.0
 
     def __init__(
         self,
-        arch: str | Mapping[str, int] = 'base',
-        img_size: int | Sequence[int] = 224,
-        patch_size: int = 14,
+        arch: str | Mapping[str, Any] | Arch = 'base',
+        img_size: int | Sequence[int] | None = None,
+        patch_size: int | Sequence[int] | None = None,
         in_channels: int = 3,
         out_indices: int | Sequence[int] = -1,
-        out_type: str = 'cls_token',
-        qkv_bias: str = 'qv',
-        layer_scale_init_value: float | None = None,
+        out_type: str | None = None,
         drop_rate: float = 0.0,
         drop_path_rate: float = 0.0,
         patch_grad_scale: float = 1.0,
         frozen_stages: int = -1,
         attn_fp32: bool = False,
         with_cp: WithCp = False,
+        pad_to_patch: bool = False,
         init_cfg: dict | None = None,
-        *,
-        patch_embed: nn.Module | None = None,
-        attention: Callable[[int], nn.Module] | None = None,
+        **entries: Any,
     ) -> None:
         super().__init__(init_cfg)
-        self.arch = resolve_arch(arch)
-        self.embed_dims, self.num_layers = self.arch['embed_dims'], self.arch['num_layers']
-        self.img_size = _as_tuple(img_size, 2)
-        self.out_type = out_type
+        self.arch = resolve_arch(arch, self.variant, **entries)
+        self.embed_dims, self.num_layers = self.arch.embed_dims, self.arch.num_layers
+        self.img_size = _as_tuple(img_size or self.arch.img_size, 2)
+        self.drop_rate, self.attn_fp32, self.frozen_stages = drop_rate, attn_fp32, frozen_stages
+        self.out_type = self._resolve_out_type(out_type or self.arch.out_type)
         self.out_indices = self._resolve_out_indices(_as_tuple(out_indices, 1))
-        self.frozen_stages = frozen_stages
-        if out_type not in OUT_TYPES:
-            raise ValueError(f'out_type={out_type!r} is unknown: choose from {", ".join(OUT_TYPES)}.')
-
-        dims = self.embed_dims
-        self.patch_embed = patch_embed or PatchEmbed(
-            in_channels, dims, _as_tuple(patch_size, 2), grad_scale=patch_grad_scale
-        )
+        dims, patch = self.embed_dims, _as_tuple(patch_size or self.arch.patch_size, 2)
+        self.patch_embed = self._build_patch_embed(in_channels, patch, grad_scale=patch_grad_scale, pad=pad_to_patch)
         self.grid = self._position_grid()
-        if self.num_extra_tokens:
-            self.cls_token = nn.Parameter(torch.zeros(1, self.num_extra_tokens, dims))
-        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + math.prod(self.grid), dims))
+
+        front = [n * self.has_extra_tokens for n in (self.arch.cls_token, self.arch.num_registers)]
+        rows = (self.arch.cls_token + math.prod(self.grid)) * (self.arch.pos_embed is not None)
+        self.num_extra_tokens = sum(front)
+        self.cls_token, self.register_tokens, self.pos_embed = (
+            nn.Parameter(torch.zeros(1, n, dims)) if n else None for n in (*front, rows)
+        )
+        # rows that belong to no patch, and how the others are resized
+        self.position_rule = int(self.arch.cls_token), self.arch.pos_embed or 'bicubic'
         self.pos_drop = nn.Dropout(drop_rate)
-        attention = attention or (
-            lambda index: Attention(
-                dims, self.arch['num_heads'], qkv_bias=qkv_bias, fp32=attn_fp32, proj_drop=drop_rate
-            )
-        )
+        self.norm_pre = self._norm(dims) if self.arch.embed_norm else nn.Identity()
+        block = PostNormBlock if self.arch.post_norm else Block
+        options: dict[str, Any] = dict(layer_scale_init_value=self.arch.layer_scale_init_value, with_cp=with_cp)
+        rates = [drop_path_rate * index / max(self.num_layers - 1, 1) for index in range(self.num_layers)]
         self.blocks = nn.ModuleList(
-            Block(
-                dims,
-                attention(index),
-                self.arch['feedforward_channels'],
-                drop=drop_rate,
-                drop_path=drop_path_rate * index / max(self.num_layers - 1, 1),
-                layer_scale_init_value=layer_scale_init_value,
-                with_cp=with_cp,
-            )
-            for index in range(self.num_layers)
+            block(dims, self._build_attention(index), self._build_mlp(index), self._norm, drop_path=rate, **options)
+            for index, rate in enumerate(rates)
         )
-        if out_type in ('raw', 'cls_token'):
-            self.norm = LayerNorm(dims)
-        elif out_type == 'avg_featmap':
-            self.fc_norm = LayerNorm(dims)
+        last = self.arch.norm_patches or self.out_type in ('raw', 'cls_token', 'attn_pool')
+        self.norm = self._norm(dims) if last else nn.Identity()
+        self.fc_norm = self._norm(dims) if self.out_type == 'avg_featmap' and not last else nn.Identity()
+        if self.out_type == 'attn_pool':
+            self.attn_pool = AttentionPool(dims, self.arch.pool_heads, self._build_mlp(self.num_layers), self._norm)
         self._freeze()
+        self._register_state_dict_hook(_record_grid)
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, local_metadata: dict, *args: Any) -> None:
+        grid = local_metadata.get(RECORD)
+        if grid is not None and self.pos_embed is not None and tuple(grid) != self.grid:
+            raise ValueError(
+                f'The positions of the weights are of a grid {tuple(grid)}, those of the model of {self.grid}: '
+                'load them with eva_mm.checkpoint.load_pretrained, which resizes them.'
+            )
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
+
+    def _resolve_out_type(self, out_type: str) -> str:
+        has = dict(cls_token=self.arch.cls_token and self.has_extra_tokens, attn_pool=self.arch.pool_heads)
+        possible = [each for each in self.out_types if has.get(each, True)]
+        if out_type not in possible:
+            whose = f'{type(self).__name__} of this arch has no out_type={out_type!r}'
+            raise ValueError(f'{whose}: choose from {", ".join(possible)}.')
+        return out_type
 
     def _resolve_out_indices(self, indices: tuple[int, ...]) -> tuple[int, ...]:
         resolved = tuple(index + self.num_layers if index < 0 else index for index in indices)
         if any(not 0 <= index < self.num_layers for index in resolved):
             raise ValueError(f'out_indices={indices} go beyond the {self.num_layers} blocks of this arch.')
+        if self.one_output and len(resolved) > 1:
+            raise ValueError(f'{type(self).__name__} returns one output: out_indices={indices} must be one block.')
         return resolved
 
     def _position_grid(self) -> tuple[int, ...]:
         patch = self.patch_embed.patch_size
         if any(side % p for side, p in zip(self.img_size, patch)):
-            raise ValueError(
-                f'img_size={self.img_size} is no multiple of patch_size={patch}: '
-                f'give for instance {tuple(side // p * p for side, p in zip(self.img_size, patch))}.'
-            )
+            wrong = f'img_size={self.img_size} must be divisible by patch_size={patch}'
+            fits = tuple(side // p * p for side, p in zip(self.img_size, patch))
+            raise ValueError(f'{wrong}: give for instance {fits}.')
         return tuple(side // p for side, p in zip(self.img_size, patch))
+
+    def _norm(self, dims: int) -> nn.Module:
+        return LayerNorm(dims, self.arch.norm_eps)
+
+    def _build_patch_embed(self, in_channels: int, patch_size: tuple[int, ...], **options: Any) -> nn.Module:
+        """Seam for subclasses: ``images -> (tokens, grid)``."""
+        return PatchEmbed(in_channels, self.embed_dims, patch_size, bias=not self.arch.embed_norm, **options)
+
+    def _build_relative_position(self, index: int) -> nn.Module | None:
+        """Seam for subclasses: relative position of a block's attention."""
+        if self.arch.rotary is None:
+            return None
+        return RotaryPosition(self.arch.rotary, self.embed_dims // self.arch.num_heads, self.num_extra_tokens)
+
+    def _build_attention(self, index: int, kind: type[Attention] = Attention, **options: Any) -> nn.Module:
+        """Seam for subclasses: attention of a block."""
+        options |= dict(qkv_bias=self.arch.qkv_bias, separate_qkv=self.arch.separate_qkv, fp32=self.attn_fp32)
+        options |= dict(norm=self._norm if self.arch.attn_norm else None, proj_drop=self.drop_rate)
+        relative = self._build_relative_position(index)
+        return kind(self.embed_dims, self.arch.num_heads, relative_position=relative, **options)
+
+    def _build_mlp(self, index: int) -> nn.Module:
+        """Seam for subclasses: feed-forward net of a block, or behind all blocks that of the attention pool."""
+        norm = self._norm if self.arch.mlp_norm else None
+        return build_mlp(self.arch.mlp, self.embed_dims, self.arch.feedforward_channels, self.drop_rate, norm)
 
     def init_weights(self) -> None:
         """Initialise as the released code, then load what ``init_cfg`` names."""
@@ -149,29 +194,28 @@ class EVAViT(BaseModule):
             # children first: a parent may overrule what its children got
             self.apply(self._init_module)
             self._rescale_residual_outputs()
-        pretrained, init_cfg = self._is_pretrained(), self.init_cfg
-        if not pretrained or self.is_init:
+        init_cfg = self.init_cfg
+        if self.is_init or not (isinstance(init_cfg, Mapping) and init_cfg.get('type') == 'Pretrained'):
             return super().init_weights()
         # mmengine's own loading would skip what does not fit without an error
         self.init_cfg = None
         super().init_weights()
-        self.init_cfg = init_cfg
-        options = {key: value for key, value in init_cfg.items() if key not in ('type', 'checkpoint')}
-        print_log(str(load_pretrained(self, init_cfg['checkpoint'], **options)), logger='current')
-
-    def _is_pretrained(self) -> bool:
-        return isinstance(self.init_cfg, Mapping) and self.init_cfg.get('type') == 'Pretrained'
+        self.init_cfg, options = init_cfg, dict(init_cfg)
+        del options['type']
+        print_log(str(load_pretrained(self, options.pop('checkpoint'), **options)), logger='current')
 
     def _trunc_normal(self, tensor: Tensor) -> None:
         nn.init.trunc_normal_(tensor, std=self.init_std, a=-self.init_cut, b=self.init_cut)
 
     def _init_tokens(self) -> None:
-        self._trunc_normal(self.pos_embed)
-        if self.num_extra_tokens:
-            self._trunc_normal(self.cls_token)
+        for tokens in (self.pos_embed, self.cls_token, self.register_tokens):
+            if tokens is not None:
+                self._trunc_normal(tokens)
 
     def _init_module(self, module: nn.Module) -> None:
-        if isinstance(module, nn.Linear):
+        if isinstance(module, AttentionPool):
+            self._trunc_normal(module.latent)
+        elif isinstance(module, nn.Linear):
             self._trunc_normal(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
@@ -180,12 +224,12 @@ class EVAViT(BaseModule):
     def _rescale_residual_outputs(self) -> None:
         """Divide what block i (from 1) adds to the residual stream by sqrt(2 i)."""
         for depth, block in enumerate(self.blocks, start=1):
-            block.attn.proj.weight.div_(math.sqrt(2 * depth))
-            block.mlp.fc2.weight.div_(math.sqrt(2 * depth))
+            *_, last = (layer for layer in block.mlp.modules() if isinstance(layer, nn.Linear))
+            for layer in (block.attn.proj, last):
+                layer.weight.div_(math.sqrt(2 * depth))
 
     def _freeze(self) -> None:
-        if self.frozen_stages < 0:
-            return
+        self.blocks[max(self.out_indices) + 1 :].requires_grad_(False)
         for name, parameter in self.named_parameters():
             if self.get_layer_depth(name)[0] <= self.frozen_stages:
                 parameter.requires_grad_(False)
@@ -193,55 +237,51 @@ class EVAViT(BaseModule):
     def train(self, mode: bool = True) -> 'EVAViT':
         """Set the mode; frozen blocks stay in evaluation mode."""
         super().train(mode)
-        if self.frozen_stages >= 0:
-            self.blocks[: self.frozen_stages].eval()
+        self.blocks[: max(self.frozen_stages, 0)].eval()
         return self
 
     def get_layer_depth(self, param_name: str, prefix: str = '') -> tuple[int, int]:
-        """Depth of a parameter for layer-wise learning rates, in mmpretrain's protocol.
+        """Depth of a parameter for layer-wise learning rates, and ``num_layers + 2``, in mmpretrain's protocol.
 
-        Embeddings and tokens have depth 0, block i has i + 1, everything else the last depth.
-
-        Args:
-            param_name: Name of the parameter in the whole model.
-            prefix: What stands before the names of this backbone, for instance ``'backbone.'``.
-
-        Returns:
-            ``(depth, num_layers + 2)``.
+        What comes before the blocks has depth 0, block i has i + 1, everything else the last. In the whole model names
+        of this backbone begin with ``prefix``.
         """
         depths = self.num_layers + 2
-        name = param_name.removeprefix(prefix)
-        if not param_name.startswith(prefix):
-            return depths - 1, depths
-        if name in ('cls_token', 'mask_token', 'pos_embed') or name.startswith('patch_embed.'):
+        part, *rest = param_name.removeprefix(prefix).split('.')
+        if param_name.startswith(prefix) and part in EMBEDDING:
             return 0, depths
-        if name.startswith('blocks.'):
-            return int(name.split('.')[1]) + 1, depths
-        return depths - 1, depths
+        return int(rest[0]) + 1 if param_name.startswith(f'{prefix}blocks.') else depths - 1, depths
 
     def _positions(self, grid: tuple[int, ...]) -> Tensor:
-        return resize_position_embedding(self.pos_embed, self.grid, grid)
+        return resize_position_embedding(self.pos_embed, self.grid, grid, *self.position_rule)
 
     def embed(self, patches: Tensor, grid: tuple[int, ...]) -> Tensor:
-        """Prepend the class token to patch tokens (B, N, C) and add positions: (B, 1 + N, C)."""
-        cls_token = self.cls_token.expand(patches.shape[0], -1, -1)
-        return self.pos_drop(torch.cat((cls_token, patches), dim=1) + self._positions(grid))
+        """Add positions to patch tokens (B, N, C) and put tokens in front: (B, E + N, C)."""
+        cls_token = self.cls_token
+        if self.pos_embed is not None:
+            positions = self._positions(grid)
+            patches = patches + positions[:, self.arch.cls_token :]
+            if cls_token is not None and self.arch.cls_position:
+                cls_token = cls_token + positions[:, :1]
+        front = [each.expand(len(patches), -1, -1) for each in (cls_token, self.register_tokens) if each is not None]
+        return self.norm_pre(self.pos_drop(torch.cat((*front, patches), dim=1) if front else patches))
 
-    def readout(self, x: Tensor, grid: tuple[int, ...]) -> Tensor:
+    def readout(self, x: Tensor, grid: Grid) -> Tensor:
         """Tokens (B, E + N, C) to what ``out_type`` names: (B, E + N, C), (B, C) or (B, C, *grid)."""
-        if self.out_type == 'raw':
-            return self.norm(x)
         if self.out_type == 'cls_token':
             return self.norm(x[:, 0])
+        x = self.norm(x)
+        if self.out_type in ('raw', 'attn_pool'):
+            return x if self.out_type == 'raw' else self.attn_pool(x)
         patches = x[:, self.num_extra_tokens :]
         if self.out_type == 'avg_featmap':
             return self.fc_norm(patches.mean(dim=1))
         return patches.transpose(1, 2).unflatten(2, grid).contiguous()
 
-    def run_blocks(self, x: Tensor, grid: tuple[int, ...]) -> tuple[Tensor, ...]:
-        """All blocks; the read-out of each of ``out_indices``."""
+    def run_blocks(self, x: Tensor, grid: Grid) -> tuple[Tensor, ...]:
+        """Blocks up to the last of ``out_indices``; the read-out of each of these."""
         outs = {}
-        for index, block in enumerate(self.blocks):
+        for index, block in enumerate(self.blocks[: max(self.out_indices) + 1]):
             x = block(x, grid)
             if index in self.out_indices:
                 outs[index] = self.readout(x, grid)

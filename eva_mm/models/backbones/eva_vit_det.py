@@ -1,12 +1,13 @@
-"""EVA as a detection backbone: windows, a few global blocks, decomposed relative positions (arXiv 2203.16527)."""
+"""EVA as a detection backbone: windows, a few global blocks, relative positions (arXiv 2203.16527)."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from torch import Tensor
+from torch import nn
 
-from eva_mm.layers import Attention, WindowAttention
+from eva_mm.layers import WindowAttention
 from eva_mm.layers.relative_position import DecomposedRelativePosition
-from eva_mm.models.backbones.arch_zoo import resolve_arch
+from eva_mm.models.backbones.arch_zoo import Arch
 from eva_mm.models.backbones.eva_vit import EVAViT
 from eva_mm.registry import MODELS
 
@@ -15,71 +16,63 @@ from eva_mm.registry import MODELS
 class EVAViTDet(EVAViT):
     """:class:`EVAViT` that attends inside windows except in a few blocks, and returns one map of the patch's stride.
 
-    There is no class token and no final norm. ``pos_embed`` keeps the class token's row, which is skipped, so that
-    pre-trained files load. Inputs of any multiple of the patch are taken.
+    Neither class token nor registers stand in front; the row of the class token is skipped. Families with rotary
+    positions turn queries and keys in each window and in the whole grid; the others have decomposed relative positions.
 
     Args:
-        arch: As for :class:`EVAViT`.
-        img_size: Pixels of the grid of ``pos_embed``, that is of pre-training.
-        patch_size: Side of a patch in pixels.
+        arch, img_size, patch_size, kwargs: As for :class:`EVAViT`; ``out_type`` is ``'featmap'``.
         window_size: Side of a window in tokens; its tables have ``2 * window_size - 1`` rows.
         global_attn_indexes: Blocks that attend to the whole grid; ``None`` means every fourth, as released.
-        rel_pos_img_size: Side in pixels of the relative tables in global blocks, that is of training images.
+        rel_pos_img_size: Side in pixels of the relative tables in global blocks, that is of training images; ``None``:
+            1280. Families with rotary positions have no tables.
         rel_pos_resize: How these tables are resized for other inputs: ``'linear'`` (training) or ``'geometric'``
-            (the release's evaluation at 1536); see :func:`eva_mm.layers.relative_position.resize_relative_position`.
-        freeze_patch_embed: The patch embedding is not trained, as released.
-        kwargs: As for :class:`EVAViT`; ``out_type`` is ``'featmap'``.
+            (the release's evaluation at 1536), see :func:`eva_mm.layers.relative_position.resize_relative_position`.
+        freeze_patch_embed: The patch embedding is not trained, as released for EVA.
 
     Raises:
-        ValueError: As :class:`EVAViT`, or ``global_attn_indexes`` goes beyond the blocks.
+        ValueError: As :class:`EVAViT`, ``global_attn_indexes`` goes beyond the blocks, or ``rel_pos_img_size`` is given
+            for a family with rotary positions.
     """
 
-    num_extra_tokens = 0
     checkpoint_task = 'detection'
+    has_extra_tokens = False
 
     def __init__(
         self,
-        arch: str | Mapping[str, int] = 'base',
+        arch: str | Mapping[str, Any] | Arch = 'base',
         img_size: int | Sequence[int] = 224,
         patch_size: int = 16,
         window_size: int = 16,
         global_attn_indexes: Sequence[int] | None = None,
-        rel_pos_img_size: int = 1280,
+        rel_pos_img_size: int | None = None,
         rel_pos_resize: str = 'linear',
         freeze_patch_embed: bool = True,
-        qkv_bias: str = 'qv',
-        attn_fp32: bool = False,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
-        sizes = resolve_arch(arch)
-        dims, heads, depth = (sizes[key] for key in ('embed_dims', 'num_heads', 'num_layers'))
-        if global_attn_indexes is None:
-            global_attn_indexes = range(3, depth, 4)
-        if any(not 0 <= index < depth for index in global_attn_indexes):
-            raise ValueError(
-                f'global_attn_indexes={tuple(global_attn_indexes)} go beyond the {depth} blocks of this arch.'
-            )
-        common = dict(qkv_bias=qkv_bias, fp32=attn_fp32, proj_drop=kwargs.get('drop_rate', 0.0))
-
-        def attention(index: int) -> Attention:
-            is_global = index in global_attn_indexes
-            side = rel_pos_img_size // patch_size if is_global else window_size
-            relative = DecomposedRelativePosition(dims // heads, (side, side), rel_pos_resize)
-            if is_global:
-                return Attention(dims, heads, relative_position=relative, **common)
-            return WindowAttention(dims, heads, window_size, relative_position=relative, **common)
-
-        super().__init__(
-            arch,
-            img_size,
-            patch_size,
-            qkv_bias=qkv_bias,
-            attention=attention,
-            **{'out_type': 'featmap', **kwargs},
-        )
+        # what the blocks are built from
+        self.window_size, self.global_attn_indexes = window_size, global_attn_indexes
+        self.rel_pos_img_size, self.rel_pos_resize = rel_pos_img_size, rel_pos_resize
+        super().__init__(arch, img_size, patch_size, **{'out_type': 'featmap', **kwargs})
+        if not set(global_attn_indexes or ()) <= set(range(self.num_layers)):
+            given = f'global_attn_indexes={tuple(global_attn_indexes)}'
+            raise ValueError(f'{given} go beyond the {self.num_layers} blocks of this arch.')
         if freeze_patch_embed:
             self.patch_embed.requires_grad_(False)
 
-    def embed(self, patches: Tensor, grid: tuple[int, ...]) -> Tensor:
-        """Add positions to patch tokens (B, N, C); the class token's row is left out."""
-        return self.pos_drop(patches + self._positions(grid)[:, 1:])
+    def _is_global(self, index: int) -> bool:
+        return index % 4 == 3 if self.global_attn_indexes is None else index in self.global_attn_indexes
+
+    def _build_relative_position(self, index: int) -> nn.Module:
+        pixels, side = self.rel_pos_img_size, self.window_size
+        if self.arch.rotary is not None:
+            if pixels is not None:
+                raise ValueError(f'rel_pos_img_size={pixels} must be None for a family with rotary positions.')
+            return super()._build_relative_position(index)
+        if self._is_global(index):
+            side = (pixels or 1280) // self.patch_embed.patch_size[0]
+        return DecomposedRelativePosition(self.embed_dims // self.arch.num_heads, (side, side), self.rel_pos_resize)
+
+    def _build_attention(self, index: int, *args: Any, **options: Any) -> nn.Module:
+        if self._is_global(index):
+            return super()._build_attention(index)
+        return super()._build_attention(index, WindowAttention, window_size=self.window_size)

@@ -1,9 +1,12 @@
-"""mmsegmentation's Mask2Former head with activation checkpointing, usable with sliding windows and padding."""
+"""mmsegmentation's Mask2Former head with activation checkpointing and the release's order of inference."""
 
 from functools import partial
 
+import torch
 from mmseg.models.decode_heads import Mask2FormerHead
+from mmseg.structures import SegDataSample
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from eva_mm.registry import MODELS
@@ -17,8 +20,10 @@ def _recompute_in_backward(module: nn.Module) -> None:
 class EVAMask2FormerHead(Mask2FormerHead):
     """Mask2Former (arXiv 2112.01527) on the maps of ``EVAViTAdapter``.
 
-    mmseg's own head takes the size of its prediction from ``pad_shape`` wherever there is one. In sliding-window mode
-    that is the size of the whole padded image, not of the window, and the windows cannot be put together.
+    Class scores are made at stride 4, from mask probabilities, and enlarged then, as in the release. mmseg's own head
+    enlarges the masks' logits first. It also takes the size of its prediction from ``pad_shape`` wherever there is one:
+    in sliding-window mode that is the size of the whole padded image, not of the window, and the windows cannot be put
+    together.
 
     Args:
         with_cp: Activation checkpointing of the layers of pixel decoder and transformer decoder.
@@ -42,8 +47,9 @@ class EVAMask2FormerHead(Mask2FormerHead):
         Returns:
             (B, K, H, W), sums over the queries of class probability times mask probability; not normalised.
         """
-        if test_cfg['mode'] == 'slide':
-            batch_img_metas = [
-                {key: value for key, value in meta.items() if key != 'pad_shape'} for meta in batch_img_metas
-            ]
-        return super().predict(x, batch_img_metas, test_cfg)
+        scores, masks = self(x, [SegDataSample(metainfo=meta) for meta in batch_img_metas])
+        probabilities = scores[-1].softmax(dim=-1)[..., :-1]
+        maps = torch.einsum('bqc,bqhw->bchw', probabilities, masks[-1].sigmoid())
+        meta = batch_img_metas[0]
+        size = meta['img_shape'] if test_cfg['mode'] == 'slide' else meta.get('pad_shape', meta['img_shape'])
+        return F.interpolate(maps, size=tuple(size), mode='bilinear', align_corners=self.align_corners)

@@ -29,7 +29,8 @@ class CLIPTextTower(TextTransformer):
         heads: Heads of an attention.
         layers: Number of blocks.
         with_cp: Activation checkpointing of every block.
-        init_cfg: ``dict(type='Pretrained', checkpoint=...)`` loads the text tower of any CLIP, see
+        init_cfg: ``dict(type='Pretrained', checkpoint=...)`` loads the text tower of any CLIP, with
+            ``projection=False`` all of it but its projection, see
             :func:`eva_mm.models.multimodal.text_weights.load_text_tower`. ``None`` means from scratch.
     """
 
@@ -61,7 +62,8 @@ class CLIPTextTower(TextTransformer):
     def init_weights(self) -> None:
         """Load what ``init_cfg`` names; the random start is open_clip's and was made when the tower was built."""
         if self.init_cfg:
-            print_log(load_text_tower(self, self.init_cfg['checkpoint']), logger='current')
+            chosen = {name: value for name, value in self.init_cfg.items() if name not in ('type', 'checkpoint')}
+            print_log(load_text_tower(self, self.init_cfg['checkpoint'], **chosen), logger='current')
 
     def _save_to_state_dict(self, destination: dict, prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)

@@ -1,28 +1,31 @@
 """The vision tower of EVA-CLIP."""
 
+import math
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
+from eva_mm.layers.rotary import Kept
 from eva_mm.models.backbones import EVAViT
 from eva_mm.registry import MODELS
 
 
-def drop_patches(x: Tensor, rate: float, num_extra_tokens: int = 1) -> Tensor:
-    """Keep a random part of the patch tokens of each sample (FLIP, arXiv 2212.00794); at least one is kept.
+def drop_patches(grid: tuple[int, ...], batch_size: int, rate: float, device: torch.device) -> Kept:
+    """Draw the patches of each sample that are kept (FLIP, arXiv 2212.00794).
 
     Args:
-        x: (B, E + N, C), E = ``num_extra_tokens`` in front, which are all kept.
-        rate: Share of the patch tokens to drop, in [0, 1).
-        num_extra_tokens: Class tokens in front.
+        grid: Shape of the N patches.
+        batch_size: Samples B.
+        rate: Share of the patches to drop, in [0, 1).
+        device: Where the indices lie.
 
     Returns:
-        (B, E + K, C) with K = max(1, int(N * (1 - rate))).
+        Indices (B, K) with K = max(1, int(N * (1 - rate))).
     """
-    extra, patches = x[:, :num_extra_tokens], x[:, num_extra_tokens:]
-    num_keep = max(1, int(patches.shape[1] * (1 - rate)))
-    keep = torch.rand(patches.shape[:2], device=x.device).argsort(dim=1)[:, :num_keep]
-    kept = patches.gather(1, keep.unsqueeze(-1).expand(-1, -1, patches.shape[-1]))
-    return torch.cat((extra, kept), dim=1)
+    patches = math.prod(grid)
+    num_keep = max(1, int(patches * (1 - rate)))
+    return Kept(grid, torch.rand(batch_size, patches, device=device).argsort(dim=1)[:, :num_keep])
 
 
 @MODELS.register_module()
@@ -39,18 +42,27 @@ class EVACLIPViT(EVAViT):
     """
 
     checkpoint_task = 'clip'
+    out_types = ('cls_token', 'avg_featmap', 'attn_pool')
+    one_output = True
 
-    def __init__(self, embed_dim: int, patch_dropout: float = 0.0, **kwargs) -> None:
-        super().__init__(**{'out_type': 'cls_token', **kwargs})
+    def __init__(self, embed_dim: int, patch_dropout: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         if not 0 <= patch_dropout < 1:
             raise ValueError(f'patch_dropout={patch_dropout} is no share in [0, 1): give for instance 0.5.')
         self.patch_dropout = patch_dropout
-        self.head = nn.Linear(self.embed_dims, embed_dim)
+        self.head = nn.Identity()
+        if self.arch.projection != 'none':
+            self.head = nn.Linear(self.embed_dims, embed_dim, bias=self.arch.projection == 'bias')
+        elif embed_dim != self.embed_dims:
+            raise ValueError(
+                f'embed_dim={embed_dim} must be the width {self.embed_dims} of a family without projection.'
+            )
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W) to features (B, E), not normalised."""
         patches, grid = self.patch_embed(images)
-        x = self.embed(patches, grid)
+        x, place = self.embed(patches, grid), grid
         if self.training and self.patch_dropout:
-            x = drop_patches(x, self.patch_dropout, self.num_extra_tokens)
-        return self.head(self.run_blocks(x, grid)[-1])
+            place = drop_patches(grid, len(x), self.patch_dropout, x.device)
+            x = place.take(x, self.num_extra_tokens)
+        return self.head(self.run_blocks(x, place)[-1])

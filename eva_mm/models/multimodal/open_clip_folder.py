@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,40 +11,44 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from eva_mm.checkpoint.export import export_state_dict
-from eva_mm.models.backbones import ARCH_ZOO
+from eva_mm.models.backbones.arch_zoo import ARCH_ZOO, SIZES
 from eva_mm.models.multimodal.eva_clip import EVACLIP
 
-# images that timm has EVA-g for
-TIMM_SIZES = (224, 336, 560)
+# timm's models of our architectures, and the images that it has them for
+TIMM = {
+    'giant': ('eva_giant_patch14_{}', (224, 336, 560)),
+    'eva02-clip-base': ('eva02_base_patch16_clip_{}', (224,)),
+    'eva02-clip-large': ('eva02_large_patch14_clip_{}', (224, 336)),
+    'eva02-clip-enormous': ('eva02_enormous_patch14_clip_{}', (224,)),
+}
 LAYOUTS = ('auto', 'timm', 'native')
 
 
 def _timm_vision(model: EVACLIP) -> dict | None:
-    """open_clip's settings of the vision tower as timm's EVA-g; ``None`` if timm has no such size."""
+    """open_clip's settings of the vision tower as timm's; ``None`` if timm has no such model."""
     visual = model.visual
     side = visual.img_size[0]
-    if visual.arch != ARCH_ZOO['giant'] or visual.img_size != (side, side) or side not in TIMM_SIZES:
-        return None
-    return dict(
-        image_size=side,
-        timm_model_name=f'eva_giant_patch14_{side}',
-        timm_model_pretrained=False,
-        timm_pool='token',
-        timm_proj=None,
-    )
+    for arch, (name, sizes) in TIMM.items():
+        if visual.arch == ARCH_ZOO[arch] and visual.img_size == (side, side) and side in sizes:
+            timm = dict(timm_model_name=name.format(side), timm_model_pretrained=False, timm_pool='token')
+            return dict(image_size=side, timm_proj=None, **timm)
+    return None
 
 
 def _native_vision(model: EVACLIP) -> dict:
-    """Settings of open_clip's own ``VisionTransformer`` for a tower of any size."""
+    """Settings of open_clip's own ``VisionTransformer`` for a tower of any size, if it has the parts of EVA."""
     visual, width = model.visual, model.visual.embed_dims
+    sizes = {key: getattr(visual.arch, key) for key in (*SIZES, 'qkv_bias', 'variants')}
+    if replace(ARCH_ZOO['base'], **sizes) != visual.arch:
+        raise ValueError("open_clip's own vision tower has the parts of EVA alone, and timm has no model of this size.")
     return dict(
         image_size=list(visual.img_size),
         patch_size=visual.patch_embed.patch_size[0],
         width=width,
         layers=visual.num_layers,
-        head_width=width // visual.arch['num_heads'],
+        head_width=width // visual.arch.num_heads,
         # open_clip rounds width times ratio down
-        mlp_ratio=(visual.arch['feedforward_channels'] + 0.5) / width,
+        mlp_ratio=(visual.arch.feedforward_channels + 0.5) / width,
         no_ln_pre=True,
         norm_kwargs=dict(eps=1e-6),
     )
@@ -137,8 +142,8 @@ def save_open_clip_folder(model: EVACLIP, folder: str | os.PathLike, layout: str
     Args:
         model: The model.
         folder: Where to; made if it does not exist.
-        layout: ``'timm'``, the weights of open_clip's ``EVA01-g-14``, which exists for EVA-g alone; ``'native'``,
-            open_clip's own vision tower, for any size; ``'auto'`` takes the first that is possible.
+        layout: ``'timm'``, the weights of open_clip's ``EVA01-g-14`` and ``EVA02-*``, in full size; ``'native'``,
+            open_clip's own vision tower, for EVA of any size; ``'auto'`` takes the first that is possible.
 
     Raises:
         ValueError: Unknown layout, or one that cannot hold the model.
@@ -148,10 +153,11 @@ def save_open_clip_folder(model: EVACLIP, folder: str | os.PathLike, layout: str
     timm = _timm_vision(model)
     if layout == 'timm' and timm is None:
         raise ValueError(
-            f"layout='timm' is for EVA-g on {', '.join(map(str, TIMM_SIZES))} pixels, this tower is "
-            f"{model.visual.arch} on {model.visual.img_size}: use layout='native'."
+            f"layout='timm' is for {', '.join(TIMM)} at the sizes that timm has, this tower has "
+            f"{model.visual.embed_dims} channels on {model.visual.img_size} pixels: use layout='native'."
         )
     native = layout == 'native' or timm is None
+    vision = _native_vision(model) if native else timm
     weights = export_state_dict(model.state_dict(), 'open_clip').state_dict
     if native:
         visual = native_vision_weights(model.visual.state_dict(), model.visual.num_layers)
@@ -160,7 +166,7 @@ def save_open_clip_folder(model: EVACLIP, folder: str | os.PathLike, layout: str
     config = dict(
         model_cfg=dict(
             embed_dim=model.visual.head.out_features,
-            vision_cfg=_native_vision(model) if native else timm,
+            vision_cfg=vision,
             text_cfg=_text_settings(model),
             custom_text=True,
         ),

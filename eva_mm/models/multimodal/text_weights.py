@@ -2,10 +2,12 @@
 
 import os
 
-from open_clip.factory import load_state_dict
 from torch import Tensor, nn
 
+from eva_mm.checkpoint import Checkpoint
 from eva_mm.checkpoint.torchscript import is_torchscript, read_torchscript
+from eva_mm.safe_io.printed import printable
+from eva_mm.safe_io.weights import value_problem
 
 # of a whole CLIP whose text tower is not a module of its own (OpenAI, open_clip's plain models)
 _TEXT_NAMES = ('token_embedding.', 'positional_embedding', 'transformer.', 'ln_final.', 'text_projection')
@@ -25,7 +27,7 @@ def text_state_dict(checkpoint: dict[str, Tensor]) -> dict[str, Tensor]:
     weights = {name: weight for name, weight in checkpoint.items() if name.startswith(_TEXT_NAMES)}
     if not weights:
         raise ValueError(
-            f'The checkpoint holds no text tower: its weights are {", ".join(sorted(checkpoint)[:4])}, ...; '
+            f'The checkpoint holds no text tower: its weights are {printable(", ".join(sorted(checkpoint)[:4]))}, ...; '
             'give a CLIP of OpenAI, of open_clip or of EVA.'
         )
     return weights
@@ -33,10 +35,10 @@ def text_state_dict(checkpoint: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _read(path: str | os.PathLike) -> dict[str, Tensor]:
     # OpenAI publishes TorchScript archives
-    return read_torchscript(path) if is_torchscript(path) else load_state_dict(str(path))
+    return read_torchscript(path) if is_torchscript(path) else Checkpoint.open(path).weights
 
 
-def load_text_tower(tower: nn.Module, path: str | os.PathLike) -> str:
+def load_text_tower(tower: nn.Module, path: str | os.PathLike, projection: bool = True) -> str:
     """Start a text tower from that of another CLIP.
 
     The projection is taken only if it leads to as many channels: EVA-CLIP-g projects to 1024, OpenAI's CLIP-L, which
@@ -45,6 +47,7 @@ def load_text_tower(tower: nn.Module, path: str | os.PathLike) -> str:
     Args:
         tower: open_clip's ``TextTransformer``.
         path: A file of ``torch.save``, safetensors, or OpenAI's TorchScript archive.
+        projection: Whether the projection is taken where it fits; the release's recipes with other towers start anew.
 
     Returns:
         A sentence that says what was taken.
@@ -57,15 +60,19 @@ def load_text_tower(tower: nn.Module, path: str | os.PathLike) -> str:
         raise FileNotFoundError(f'There is no checkpoint {path} for the text tower: give a CLIP, or init_cfg=None.')
     weights = text_state_dict(_read(path))
     target = tower.state_dict()
-    if weights['text_projection'].shape != target['text_projection'].shape:
+    own = weights.get('text_projection')
+    if own is not None and (not projection or own.shape != target['text_projection'].shape):
         del weights['text_projection']
     wrong = [name for name, weight in weights.items() if name not in target or weight.shape != target[name].shape]
     if wrong:
         shape = tuple(target[wrong[0]].shape) if wrong[0] in target else 'no such weight'
+        there = tuple(weights[wrong[0]].shape)
         raise ValueError(
-            f'The text tower in {path} has another architecture: {wrong[0]} is {tuple(weights[wrong[0]].shape)} '
+            f'The text tower in {path} has another architecture: {printable(wrong[0], 80)} is {there} '
             f'there, here it is {shape}; give context_length, width and layers of the file.'
         )
+    if problem := value_problem(weights, target):
+        raise ValueError(f'The text tower in {path} cannot be used: {problem}.')
     tower.load_state_dict(weights, strict=False)
     kept = sorted(set(target) - set(weights))
     return f'Text tower: {len(weights)} weights from {path}; initial values: {", ".join(kept)}.'

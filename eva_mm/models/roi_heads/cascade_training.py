@@ -9,7 +9,7 @@ from mmdet.models.utils import unpack_gt_instances
 from mmdet.registry import MODELS as MMDET_MODELS
 from mmdet.structures.bbox import bbox2roi
 from mmengine.structures import InstanceData
-from torch import Tensor
+from torch import Tensor, nn
 
 from eva_mm.layers.patch_embed import scale_gradient
 
@@ -24,6 +24,12 @@ class CascadeTraining(CascadeRoIHead):
         """Build the one mask head and its RoI extractor."""
         self.mask_roi_extractor = MMDET_MODELS.build(mask_roi_extractor)
         self.mask_head = MMDET_MODELS.build(mask_head)
+
+    def init_weights(self) -> None:
+        """Initialise as mmdet, and the masks' last layer as detectron2: near zero."""
+        super().init_weights()
+        if self.with_mask:
+            nn.init.normal_(self.mask_head.conv_logits.weight, std=0.001)
 
     def _bbox_forward(self, stage: int, x: tuple[Tensor, ...], rois: Tensor) -> dict[str, Tensor]:
         extractor = self.bbox_roi_extractor[stage]

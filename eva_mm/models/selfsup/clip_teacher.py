@@ -3,11 +3,16 @@
 from pathlib import Path
 
 import open_clip
+import timm
 import torch
 from torch import Tensor, nn
 
+from eva_mm.checkpoint import Checkpoint
 from eva_mm.checkpoint.torchscript import is_torchscript, read_torchscript
 from eva_mm.registry import MODELS
+from eva_mm.safe_io.files import read_json
+from eva_mm.safe_io.printed import printable
+from eva_mm.safe_io.weights import value_problem
 
 _LOCAL = 'local-dir:'
 
@@ -26,6 +31,7 @@ def _model_config(model: str) -> dict:
                 f'The CLIP teacher {model!r} was expected to be a folder with open_clip_config.json and weights: '
                 'train or export it first, or name another teacher.'
             )
+        _check_folder(folder)
         return {}
     config = open_clip.get_model_config(model)
     if config is None:
@@ -34,6 +40,40 @@ def _model_config(model: str) -> dict:
             f"'ViT-L-14-quickgelu', or '{_LOCAL}FOLDER'."
         )
     return config
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder whose config would make open_clip fetch towers by their names; its weights need no trust.
+
+    Raises:
+        ValueError: The config names a tower of the Hugging Face hub or one that timm does not have, or a file of
+            weights is damaged or unsafe.
+    """
+    path = folder / 'open_clip_config.json'
+    content = read_json(path)
+    config = content.get('model_cfg') if isinstance(content, dict) else None
+    towers = [config.get(f'{name}_cfg') for name in ('vision', 'text')] if isinstance(config, dict) else [None]
+    if not all(isinstance(tower, dict) for tower in towers):
+        raise ValueError(f'{path} has no model_cfg with vision_cfg and text_cfg: export the model again.')
+    vision, text = towers
+    hub = sorted(key for tower in towers for key in tower if key.startswith('hf_'))
+    timm_name = vision.get('timm_model_name')
+    if hub or (timm_name and not timm.is_model(str(timm_name))):
+        what = hub[0] if hub else f'timm_model_name {timm_name!r}'
+        raise ValueError(f'{path} has {printable(what)}, which would be fetched from a hub: use a folder without it.')
+    chosen = open_clip.factory._find_checkpoint_in_dir(folder)
+    if chosen:
+        _check_weights(chosen)
+
+
+def _check_weights(path: str | Path) -> None:
+    """Verify a file before open_clip reads it, without running code either.
+
+    Raises:
+        ValueError: It is damaged, unsafe, or holds values that no weight can have.
+    """
+    if problem := value_problem(Checkpoint.open(path).weights):
+        raise ValueError(f'{path} cannot be used: {problem}.')
 
 
 def _check_quick_gelu(model: str, pretrained: str, quick_gelu: bool) -> None:
@@ -100,11 +140,16 @@ class CLIPTeacher:
         if self.visual is not None:
             return
         _model_config(self.model)
+        if Path(self.pretrained or '').is_file() and Path(self.pretrained).suffix in ('.npz', '.npy'):
+            raise ValueError(f'{self.pretrained} holds NumPy arrays: convert it to safetensors or .pt first.')
         archive = Path(self.pretrained or '').is_file() and is_torchscript(self.pretrained)
+        if not archive and Path(self.pretrained or '').is_file():
+            _check_weights(self.pretrained)
         model = open_clip.create_model(
             self.model,
             pretrained=None if archive or self.model.startswith(_LOCAL) else self.pretrained,
             cache_dir=self.cache_dir,
+            pretrained_text=False,
         )
         if archive:
             state_dict, own = read_torchscript(self.pretrained), model.state_dict()

@@ -39,7 +39,7 @@ class MaskedFeatureHead(BaseModule):
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Predict hidden patches: tokens (B, 1 + N, C) and mask (B, N) to (M, D), M hidden patches in the batch."""
-        return self.lm_head(tokens[:, 1:][mask])
+        return self.lm_head(tokens[:, -mask.shape[1] :][mask])
 
     def loss(self, tokens: Tensor, target: Tensor, mask: Tensor) -> dict[str, Tensor]:
         """Negative mean cosine similarity.

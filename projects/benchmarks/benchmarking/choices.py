@@ -1,12 +1,25 @@
 """What a command line chooses from. Nothing here imports torch, so that ``--help`` is quick."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from eva_mm.models.backbones.arch_zoo import Arch
 
 MODES = ('forward', 'train')
 CLOCKS = ('wall', 'cpu')
 DTYPES = ('float32', 'bfloat16', 'float16')
 OURS = 'eva_mm'
 PEERS = ('plain', 'timm', 'open_clip', 'mmpretrain')
+# timm's names of other families than EVA
+TIMM = {
+    'eva02-base': 'eva02_base_patch14_448',
+    'eva02-large': 'eva02_large_patch14_448',
+    'dinov2-large': 'vit_large_patch14_dinov2',
+    'dinov3-base': 'vit_base_patch16_dinov3_qkvb',
+    'dinov3-large': 'vit_large_patch16_dinov3_qkvb',
+    'clip-large': 'vit_large_patch14_clip_quickgelu_224',
+}
 
 
 @dataclass(frozen=True)
@@ -36,12 +49,11 @@ class Shape:
         return (3, *([self.frames] if self.frames else []), self.img_size, self.img_size)
 
     @property
-    def sizes(self) -> dict[str, int]:
-        """The four numbers of the arch."""
+    def sizes(self) -> 'Arch':
+        """The row of the arch, with the depth asked for."""
         from eva_mm.models.backbones.arch_zoo import resolve_arch
 
-        sizes = resolve_arch(self.arch)
-        return sizes if self.depth is None else {**sizes, 'num_layers': self.depth}
+        return resolve_arch(self.arch, **({} if self.depth is None else {'num_layers': self.depth}))
 
     @property
     def peers(self) -> tuple[str, ...]:
@@ -49,4 +61,7 @@ class Shape:
         if self.window_size or self.config:
             # the libraries know neither windows nor relative positions, and of a config nothing can be known
             return ('plain',)
+        if '-' in self.arch:
+            # other families than EVA
+            return ('plain', 'timm') if self.arch in TIMM else ('plain',)
         return tuple(name for name in PEERS if name != 'open_clip' or self.arch == 'giant')

@@ -1,6 +1,7 @@
 """The backbone of a config file as a contender."""
 
 import inspect
+from dataclasses import replace
 
 import torch
 from mmengine.config import ConfigDict
@@ -75,7 +76,7 @@ def config_backbone(shape: Shape) -> nn.Module:
     if key in backbone:
         backbone[key] = shape.img_size
     if shape.depth is not None:
-        backbone.arch = {**resolve_arch(backbone.arch), 'num_layers': shape.depth}
+        backbone.arch = replace(resolve_arch(backbone.arch), num_layers=shape.depth)
     # one process has no statistics to share, and a CPU has no such layer
     model = revert_sync_batchnorm(MODELS.build(backbone))
     return _Masked(model) if 'mask' in inspect.signature(model.forward).parameters else model

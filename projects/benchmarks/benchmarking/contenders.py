@@ -7,10 +7,11 @@ from types import MethodType
 import torch
 from torch import Tensor, nn
 
-from benchmarking.choices import OURS, Shape
+from benchmarking.choices import OURS, TIMM, Shape
 from eva_mm.layers import Attention
 from eva_mm.layers.relative_position import DecomposedRelativePosition
 from eva_mm.models.backbones import EVAViT, EVAViTDet
+from eva_mm.models.backbones.arch_zoo import SIZES
 
 
 def eva_mm_backbone(shape: Shape) -> nn.Module:
@@ -53,15 +54,18 @@ def plain_backbone(shape: Shape) -> nn.Module:
 
 
 def timm_backbone(shape: Shape) -> nn.Module:
-    """timm's EVA-01: its class for EVA-g, an ordinary ViT for EVA-L."""
+    """timm's EVA-01: its class for EVA-g, an ordinary ViT for EVA-L; or another family that it has, at a fixed size."""
     import timm
 
     sizes = shape.sizes
-    options = dict(img_size=shape.img_size, depth=sizes['num_layers'], num_classes=0)
+    options = dict(img_size=shape.img_size, depth=sizes.num_layers, num_classes=0)
+    if shape.arch in TIMM:
+        fixed = dict(dynamic_img_size=False) if shape.arch.startswith('dinov3') else {}
+        return timm.create_model(TIMM[shape.arch], global_pool='token', **options, **fixed)
     if shape.arch == 'large':
         return timm.create_model('eva_large_patch14_196', **options)
-    options |= dict(embed_dim=sizes['embed_dims'], num_heads=sizes['num_heads'])
-    ratio = sizes['feedforward_channels'] / sizes['embed_dims']
+    options |= dict(embed_dim=sizes.embed_dims, num_heads=sizes.num_heads)
+    ratio = sizes.feedforward_channels / sizes.embed_dims
     return timm.create_model('eva_giant_patch14_224', mlp_ratio=ratio, **options)
 
 
@@ -79,7 +83,7 @@ def open_clip_tower(shape: Shape) -> nn.Module:
         pool=vision['timm_pool'],
         proj=vision['timm_proj'],
     )
-    tower.trunk.blocks = tower.trunk.blocks[: shape.sizes['num_layers']]
+    tower.trunk.blocks = tower.trunk.blocks[: shape.sizes.num_layers]
     return tower
 
 
@@ -88,7 +92,7 @@ def mmpretrain_backbone(shape: Shape) -> nn.Module:
     from mmpretrain.models import BEiTViT
 
     return BEiTViT(
-        arch=shape.sizes,
+        arch={key: getattr(shape.sizes, key) for key in SIZES},
         img_size=shape.img_size,
         patch_size=14,
         layer_scale_init_value=0.0,

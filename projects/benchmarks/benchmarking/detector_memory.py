@@ -28,7 +28,7 @@ def trunk_with_pyramid(shape: Shape, img_size: int, frozen_stages: int) -> nn.Mo
     """The model; every block is checkpointed in training."""
     sizes = shape.sizes
     backbone = EVAViTDet(sizes, window_size=16, rel_pos_img_size=img_size, with_cp=True, frozen_stages=frozen_stages)
-    return nn.Sequential(backbone, SimpleFeaturePyramid(sizes['embed_dims']))
+    return nn.Sequential(backbone, SimpleFeaturePyramid(sizes.embed_dims))
 
 
 def step_of(model: nn.Module, images: torch.Tensor, mode: str) -> Callable[[], None]:

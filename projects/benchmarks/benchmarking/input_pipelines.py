@@ -10,6 +10,8 @@ from mmengine.registry import DATASETS, init_default_scope
 from PIL import Image
 from torchvision import transforms
 
+from eva_mm.safe_io.images import FORMATS
+
 # what a step takes and returns is its own affair; the first takes the number of a file
 Steps = list[tuple[str, Callable[[Any], Any]]]
 
@@ -67,7 +69,7 @@ def torchvision_steps(cfg: Config, files: Sequence[Path], normalised: bool) -> S
     """
 
     def load(number: int) -> Image.Image:
-        with Image.open(files[number]) as image:
+        with Image.open(files[number], formats=FORMATS) as image:
             return image.convert('RGB')
 
     pipeline = cfg.train_dataloader.dataset.pipeline

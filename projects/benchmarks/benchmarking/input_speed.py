@@ -16,6 +16,7 @@ from benchmarking.choices import OURS
 from benchmarking.input_pipelines import Steps, own_steps, torchvision_steps
 from benchmarking.timing import in_turn, speed_ratios, timer
 from eva_mm.apis import load_config
+from eva_mm.safe_io.images import FORMATS
 
 PEERS = ('torchvision', 'torchvision, uint8')
 
@@ -41,7 +42,7 @@ def milliseconds_of_steps(steps: Steps, numbers: Sequence[int], clock: str) -> d
 def _describe(files: Sequence[Path]) -> dict[str, float]:
     pixels = []
     for file in files:
-        with Image.open(file) as image:
+        with Image.open(file, formats=FORMATS) as image:
             pixels.append(image.width * image.height)
     return {
         'files': len(files),

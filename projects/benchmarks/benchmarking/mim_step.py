@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from benchmarking.choices import Shape
 from benchmarking.contenders import fill, timm_backbone
-from eva_mm.engine.compile_blocks_hook import compile_blocks
+from eva_mm.engine.hooks.compile_blocks_hook import compile_blocks
 from eva_mm.models.backbones import EVAPretrainViT
 from eva_mm.models.backbones.arch_zoo import resolve_arch
 from eva_mm.models.selfsup import CLIPTeacher
@@ -86,7 +86,7 @@ def count_operations(args: argparse.Namespace, tokens: int) -> int:
     def forward(dims: int, hidden: int, depth: int) -> int:
         return 2 * depth * tokens * (4 * dims**2 + 2 * dims * hidden + 2 * tokens * dims)
 
-    student = forward(sizes['embed_dims'], sizes['feedforward_channels'], sizes['num_layers'])
+    student = forward(sizes.embed_dims, sizes.feedforward_channels, sizes.num_layers)
     return args.batch_size * (3 * student + forward(width, 4 * width, layers))
 
 

@@ -39,7 +39,7 @@ def find_images(folder: Path) -> list[Path]:
     Raises:
         FileNotFoundError: There is none.
     """
-    from eva_mm.datasets.merged.decode import IMAGE_SUFFIXES
+    from eva_mm.safe_io.images import IMAGE_SUFFIXES
 
     files = sorted(path for path in folder.rglob('*') if path.suffix.lower() in IMAGE_SUFFIXES)
     if not files:

@@ -3,7 +3,6 @@
 import math
 import subprocess
 import sys
-from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -42,7 +41,7 @@ def test_what_is_written_is_short_loads_and_builds(task, size, folders, tmp_path
     file = tmp_path / 'mine.py'
     made.write(file)
     assert len(file.read_text().splitlines()) < 40
-    cfg = load_config(str(file), Namespace(cfg_options=None))
+    cfg = load_config(str(file))
     cfg.model.data_preprocessor.pop('blending', None)
     with DefaultScope.overwrite_default_scope(cfg.default_scope), torch.device('meta'):
         model = MODELS.build(cfg.model)

@@ -1,4 +1,6 @@
+import os
 from itertools import islice
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -37,3 +39,34 @@ def test_wrong_column(table):
 def test_missing_file(table):
     with pytest.raises(FileNotFoundError, match='There is no csv file'):
         ImageTextCSV('none.csv', PACK, data_root=str(table))
+
+
+def test_a_byte_order_mark_is_accepted(table):
+    content = (table / 'pairs.csv').read_bytes()
+    (table / 'pairs.csv').write_bytes(b'\xef\xbb\xbf' + content)
+    assert len(ImageTextCSV('pairs.csv', PACK, data_root=str(table)).rows) == 7
+
+
+def test_rows_without_a_caption_are_skipped_counted_and_named(table):
+    with (table / 'pairs.csv').open('a') as file:
+        file.write('\n1.png\n2.png\t\n\t text\n')
+    with patch('eva_mm.datasets.image_text.csv_pairs.print_log') as log:
+        dataset = ImageTextCSV('pairs.csv', PACK, data_root=str(table), shuffle_buffer=3)
+    assert len(dataset.rows) == 7
+    line = log.call_args[0][0]
+    assert 'pairs.csv: 3 of 10 rows have no image or no caption and are skipped, the first ends in line 9' in line
+    assert len(list(islice(dataset, 12))) == 12
+
+
+def test_a_row_that_is_no_csv_is_named(table):
+    with (table / 'pairs.csv').open('ab') as file:
+        file.write(b'\n\xff\xfe.png\tx\n')
+    with pytest.raises(ValueError, match='pairs.csv, line 9: not UTF-8 text'):
+        ImageTextCSV('pairs.csv', PACK, data_root=str(table))
+
+
+def test_a_pipe_named_in_a_row_is_not_waited_for(table):
+    os.mkfifo(table / 'pipe.png')
+    (table / 'pairs.csv').write_text('filepath\ttitle\npipe.png\ta\n/dev/zero\tb\n1.png\tnumber 1\n')
+    (sample,) = islice(ImageTextCSV('pairs.csv', PACK, data_root=str(table)), 1)
+    assert sample['data_samples'].text == 'number 1'

@@ -1,11 +1,17 @@
+import gzip
+import os
+import tarfile
 from itertools import islice
 
 import numpy as np
 import pytest
+from hostile import EPS, fake_ghostscript, png
 from mmengine.dataset import pseudo_collate
 from torch.utils.data import DataLoader
 
+from eva_mm.datasets.faults import Fault
 from eva_mm.datasets.image_text.shards import ImageTextShards
+from eva_mm.datasets.image_text.stream import decode_image
 from eva_mm.registry import TRANSFORMS
 
 PACK = [dict(type='eva_mm.CLIPTokenize', context_length=5), dict(type='eva_mm.PackImageText')]
@@ -104,9 +110,20 @@ def test_random_numbers_belong_to_the_sample(shards):
 
 def test_unreadable_samples_are_counted_and_skipped(shards):
     folder = shards(6, 6, broken=(1, 7, 8))
-    samples = list(islice(_build(folder), 18))
+    data = _build(folder)
+    data.faults.start_journal(folder / 'journal')
+    samples = list(islice(data, 18))
     assert {'001', '007', '008'}.isdisjoint(_keys(samples))
     assert samples[-1]['data_samples'].place[-2:] == (18, 6)
+    counts = dict(zip(data.faults.columns, data.faults.counts()[0].tolist()))
+    assert (counts['samples'], counts['replaced'], counts['undecodable']) == (24, 6, 6)
+    # two epochs, and each is listed once
+    assert sorted(entry['name'] for entry in data.faults.new_entries()) == ['001', '007', '008']
+
+
+def test_a_stream_can_refuse_instead(shards):
+    with pytest.raises(Fault, match="image of sample '001' cannot be decoded"):
+        list(islice(_build(shards(6, 6, broken=(1,)), policy='refuse'), 12))
 
 
 def test_the_rest_of_a_broken_shard_is_skipped(shards):
@@ -150,3 +167,83 @@ def test_going_on_with_other_streams(shards):
 def test_nothing_readable(shards):
     with pytest.raises(ValueError, match='None of the 2 samples of stream 0 could be read'):
         next(iter(_build(shards(2, broken=(0, 1)))))
+
+
+def test_a_shard_is_a_file_whatever_its_name_is(shards, tmp_path, monkeypatch):
+    folder = shards(2)
+    monkeypatch.chdir(folder)
+    (folder / '00000.tar').rename(folder / 'pipe:touch made; cat x.tar')
+    for shards_given in ('*.tar', ['pipe:touch made; cat x.tar']):
+        dataset = ImageTextShards(shards_given, PACK, shuffle_buffer=4)
+        assert sorted(_keys(islice(dataset, 2))) == ['000', '001']
+    with pytest.raises(FileNotFoundError, match='commands need run_commands=True'):
+        ImageTextShards('pipe:touch made; cat 00000.tar', PACK)
+    assert not (folder / 'made').exists()
+
+
+def test_commands_run_when_they_are_asked_for(shards, monkeypatch):
+    folder = shards(2)
+    monkeypatch.chdir(folder)
+    dataset = ImageTextShards('pipe:touch made; cat {00000..00000}.tar', PACK, run_commands=True)
+    assert sorted(_keys(islice(dataset, 2))) == ['000', '001'] and (folder / 'made').exists()
+
+
+def test_a_folder_whose_name_is_a_pattern(shards, tmp_path):
+    folder = shards(2)
+    odd = tmp_path / 'a[0-9]'
+    odd.mkdir()
+    (folder / '00000.tar').rename(odd / '00000.tar')
+    assert [path.split('/')[-2:] for path in _build(odd).shards] == [['a[0-9]', '00000.tar']]
+
+
+def _endless(size):
+    member = tarfile.TarInfo('001.png')
+    member.size = size
+    return member.tobuf(tarfile.GNU_FORMAT)
+
+
+@pytest.mark.parametrize(
+    'damage',
+    [
+        lambda content: content[:4096] + _endless(2**60),
+        lambda content: gzip.compress(content[:4096] + _endless(2**60)),
+        lambda content: gzip.compress(content[:4096] + _bomb()),
+    ],
+    ids=['endless', 'endless and compressed', 'bomb'],
+)
+def test_a_header_or_a_bomb_ends_its_shard_alone(damage, shards, monkeypatch):
+    folder = shards(2, 2)
+    content = (folder / '00000.tar').read_bytes()
+    (folder / '00000.tar').write_bytes(damage(content))
+    read = []
+    reader = _build(folder)
+    for raw in reader.read_shard(str(folder / '00000.tar')):
+        read.append(raw)
+    assert [raw['key'] for raw in read][:2] == ['000', '001']
+    assert sum(len(raw.get('image', b'')) for raw in read) < 200 * 2**20
+    assert len(_keys(islice(reader, 4))) == 4
+
+
+def _bomb():
+    """Twenty members of 60 MB, all zeros."""
+    parts = []
+    for number in range(20):
+        member = tarfile.TarInfo(f'{number + 100}.png')
+        member.size = 60 * 2**20
+        parts.append(member.tobuf(tarfile.GNU_FORMAT) + bytes(member.size))
+    return b''.join(parts)
+
+
+def test_a_pipe_is_not_a_shard(shards):
+    folder = shards(2)
+    os.mkfifo(folder / '00001.tar')
+    with pytest.raises(FileNotFoundError, match='00001.tar and 0 more'):
+        _build(folder)
+
+
+def test_images_of_a_pair_are_bounded_and_of_a_known_format(tmp_path, monkeypatch):
+    canary = fake_ghostscript(tmp_path, monkeypatch)
+    for content in (EPS, png(60_000, 1), png(20_000, 9_000)):
+        with pytest.raises(Exception, match='no known image format|max_ratio|pixels'):
+            decode_image(content)
+    assert decode_image(png(30, 20)).shape == (20, 30, 3) and not canary.exists()

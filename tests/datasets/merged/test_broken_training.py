@@ -89,7 +89,7 @@ def write_config(planted, teacher, tmp_path):
             f'    dataset=dict(data_root={str(planted)!r}, sources={sources}))',
             f'model = dict(head=dict(out_channels=8), target_generator=dict(model="local-dir:{teacher}"))',
             'custom_hooks = [dict(type="eva_mm.StepSeedHook"),',
-            f'    dict(type="eva_mm.BrokenImageHook", **{hook or dict(max_fraction=1.0)})]',
+            f'    dict(type="eva_mm.FaultHook", **{hook or dict(max_fraction=1.0)})]',
         ]
         path = tmp_path / f'{name}.py'
         path.write_text('\n'.join(lines))
@@ -112,7 +112,8 @@ def train(write_config):
 def _logged(work_dir, tmp_path):
     """Of each epoch: how many images were replaced, of how many, and counts by source and kind."""
     text = '\n'.join(path.read_text() for path in (tmp_path / work_dir).glob('*/*.log'))
-    epochs = re.findall(r'Epoch \d: (\d+) of (\d+) images were replaced; found: (.*); see broken_images.csv', text)
+    line = r'Epoch \d: (\d+) of (\d+) samples were replaced; found: (.*?) \(.*\); see broken_samples.csv'
+    epochs = re.findall(line, text)
     parsed = []
     for replaced, seen, found in epochs:
         counts = {}
@@ -134,7 +135,7 @@ def _check_exact(name, tmp_path):
         assert (replaced, seen) == (expected_replaced, 200)
         assert counts == EXACT
     assert len(epochs) == 2
-    with open(tmp_path / name / 'broken_images.csv', newline='') as file:
+    with open(tmp_path / name / 'broken_samples.csv', newline='') as file:
         rows = list(csv.DictReader(file))
     assert Counter((row['source'], row['kind']) for row in rows) == EXACT
     assert len({row['name'] for row in rows}) == len(rows)
@@ -157,10 +158,10 @@ def test_two_ranks_count_together(write_config, tmp_path):
 
 
 def test_too_much_broken_stops_the_run_with_one_sentence(train, tmp_path):
-    sentence = r'^\d+ of 100 images could not be used \(folder: .* more than max_fraction=0.05: mend [^\n]*$'
+    sentence = r'^\d+ of 100 samples could not be used \(folder: .* more than max_fraction=0.05: mend [^\n]*$'
     with pytest.raises(SystemExit, match=sentence):
-        train('stopped', hook=dict(min_images=100, max_fraction=0.05, interval=1))
-    assert (tmp_path / 'stopped' / 'broken_images.csv').is_file()
+        train('stopped', hook=dict(min_samples=100, max_fraction=0.05, interval=1))
+    assert (tmp_path / 'stopped' / 'broken_samples.csv').is_file()
 
 
 def test_a_resumed_run_replaces_by_the_same_images(train, tmp_path):

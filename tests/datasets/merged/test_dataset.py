@@ -5,10 +5,10 @@ import pytest
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
+from eva_mm.datasets.faults import Fault
 from eva_mm.datasets.merged.build import build_index
 from eva_mm.datasets.merged.dataset import MergedImages
 from eva_mm.datasets.merged.examine import Examiner
-from eva_mm.datasets.merged.faults import BrokenImageError
 from eva_mm.datasets.merged.sampler import LeanSampler
 
 
@@ -146,7 +146,7 @@ def test_counts_are_of_what_was_asked_for_and_not_of_failed_replacements(spoilt)
             data.load(number)
     columns = data.faults.columns
     counts = data.faults.counts()
-    assert counts[:, columns.index('images')].tolist() == [30, 30]
+    assert counts[:, columns.index('samples')].tolist() == [30, 30]
     assert counts[:, columns.index('replaced')].tolist() == [6, 3]
     assert counts[:, columns.index('truncated')].tolist() == [6, 3]
     assert counts[:, 2:].sum() == 9
@@ -155,7 +155,7 @@ def test_counts_are_of_what_was_asked_for_and_not_of_failed_replacements(spoilt)
 def test_refused(spoilt):
     data = MergedImages(**spoilt, policy='refuse')
     data.load(0)
-    with pytest.raises(BrokenImageError, match='one.tar/2.jpg cannot be decoded'):
+    with pytest.raises(Fault, match='one.tar/2.jpg cannot be decoded'):
         data.load(2)
 
 
@@ -172,5 +172,5 @@ def test_odd_images_are_replaced_where_asked_for(tmp_path, make, write_files):
 
 def test_a_source_without_a_sound_image_ends_in_one_sentence(tmp_path, make, write_files):
     write_files(tmp_path / 'a', {f'{number}.jpg': b'' for number in range(3)})
-    with pytest.raises(BrokenImageError, match='None of 20 replacements could be read either'):
+    with pytest.raises(Fault, match='None of 20 replacements could be read either'):
         MergedImages(str(tmp_path)).load(1)

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from eva_mm.datasets.faults import BROKEN_IMAGES, ODD, Fault
 from eva_mm.datasets.merged.decode import Limits, decode
-from eva_mm.datasets.merged.faults import BROKEN, ODD, BrokenImageError
 
-MADE_BROKEN = [kind for kind in BROKEN if kind not in ('missing', 'changed', 'too large')]
+MADE_BROKEN = [kind for kind in BROKEN_IMAGES if kind not in ('missing', 'changed', 'too large')]
 
 
 @pytest.mark.parametrize('kind', MADE_BROKEN)
 def test_broken_images_are_named(make, kind):
-    with pytest.raises(BrokenImageError, match='img: |img is|img cannot') as caught:
+    with pytest.raises(Fault, match='img: |img is|img cannot') as caught:
         decode(make(kind), 'img', make.suffixes[kind])
     assert caught.value.kind == kind
 
@@ -41,10 +41,10 @@ def test_rotation_is_ignored_as_released_or_applied(make):
 
 
 def test_limits(make):
-    with pytest.raises(BrokenImageError) as caught:
+    with pytest.raises(Fault) as caught:
         decode(make('sound'), 'img', limits=Limits(max_bytes=10))
     assert caught.value.kind == 'too large'
-    with pytest.raises(BrokenImageError) as caught:
+    with pytest.raises(Fault) as caught:
         decode(make('sound'), 'img', limits=Limits(max_pixels=24 * 24 - 1))
     assert caught.value.kind == 'too many pixels'
     assert decode(make('sound'), 'img', '.jpg', Limits(max_pixels=24 * 24, min_side=25)).oddities == ('tiny',)
@@ -52,7 +52,7 @@ def test_limits(make):
 
 def test_formats_that_start_programs_are_no_images():
     eps = b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n'
-    with pytest.raises(BrokenImageError, match='no known image format'):
+    with pytest.raises(Fault, match='no known image format'):
         decode(eps, 'img')
 
 
@@ -68,7 +68,7 @@ def test_damaged_images_end_in_no_other_error(make, kind, cases=40):
             damaged[place] = rng.integers(0, 256)
         try:
             decode(bytes(damaged), 'img', '.jpg', Limits(max_pixels=10**6), exif='apply')
-        except BrokenImageError:
+        except Fault:
             pass
 
 

@@ -2,11 +2,13 @@ import io
 import os
 import tarfile
 import zipfile
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 
 from eva_mm.datasets.merged.containers import FOLDER, TAR, ZIP, Container, find_containers
+from eva_mm.datasets.merged.dataset import MergedImages
 from eva_mm.datasets.merged.scan import DEFLATED, scan
 
 
@@ -54,7 +56,8 @@ def test_links_to_folders_are_not_followed_and_links_to_files_are(tmp_path, make
     os.mkfifo(tmp_path / 'set' / 'd.jpg')
     (container,) = find_containers(str(tmp_path), {'some': 'set'})
     found = scan(str(tmp_path), container)
-    assert len(found.images) == 1 and found.skipped == {'no regular file': 2}
+    assert len(found.images) == 1 and found.skipped == {'no regular file': 2, 'link to a folder': 1}
+    assert found.examples == {'no regular file': 'c.jpg', 'link to a folder': 'loop'}
 
 
 def _tar(path, members):
@@ -155,3 +158,66 @@ def test_a_damaged_archive_never_ends_in_an_error(tmp_path, make, write_files, k
         found = scan(str(tmp_path), Container(0, kind, path.name))
         ends = (found.images['offset'] & ~np.uint64(DEFLATED)) + found.images['size']
         assert (ends <= path.stat().st_size).all(), case
+
+
+def test_a_link_to_itself_loses_no_image(tmp_path, make, write_files):
+    write_files(tmp_path / 'set', {'a.jpg': make('sound'), 'b.jpg': make('sound')})
+    os.symlink('self.jpg', tmp_path / 'set' / 'self.jpg')
+    os.symlink('.', tmp_path / 'set' / 'here')
+    (container,) = find_containers(str(tmp_path), {'some': 'set'})
+    found = scan(str(tmp_path), container)
+    assert len(found.images) == 2 and not found.problem
+    assert found.skipped == {'link to itself': 1, 'link to a folder': 1}
+
+
+def test_what_is_left_out_is_counted_and_named_without_an_index(tmp_path, make, write_files):
+    write_files(tmp_path / 'set', {'a.jpg': make('sound'), 'notes.txt': b'x'})
+    os.symlink('self.jpg', tmp_path / 'set' / 'self.jpg')
+    write_files(tmp_path, {'cut.tar': b'x' * 700})
+    with patch('eva_mm.datasets.merged.dataset.print_log') as log:
+        assert len(MergedImages(str(tmp_path))) == 1
+    line = log.call_args[0][0]
+    assert '1 link to itself (set/self.jpg)' in line and '1 no image name (set/notes.txt)' in line
+    assert 'damaged or unreadable archives' in line and 'cut.tar' in line
+
+
+def test_a_folder_that_cannot_be_read_costs_no_other(tmp_path, make, write_files, monkeypatch):
+    write_files(tmp_path / 'a', {'a.jpg': make('sound')})
+    write_files(tmp_path / 'b', {'b.jpg': make('sound')})
+    scandir = os.scandir
+
+    def refusing(path='.'):
+        if str(path).rstrip('/').endswith('/b'):
+            raise PermissionError(13, 'Permission denied', str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, 'scandir', refusing)
+    scans = [scan(str(tmp_path), each) for each in find_containers(str(tmp_path), {'all': '.'})]
+    assert sum(len(each.images) for each in scans) == 1
+    assert 'Permission denied' in next(each.problem for each in scans if each.problem)
+
+
+@pytest.mark.parametrize('name', ['x.tar', 'x.zip'])
+def test_a_pipe_is_not_an_archive(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    (container,) = find_containers(str(tmp_path), {'some': name})
+    found = scan(str(tmp_path), container)
+    assert not len(found.images) and 'named pipe' in found.problem
+
+
+def test_headers_of_absurd_size_cost_no_memory(tmp_path):
+    for kind in (tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME):
+        member = tarfile.TarInfo('a.jpg')
+        member.size, member.type = 2**60, kind
+        (tmp_path / 'x.tar').write_bytes(member.tobuf(tarfile.GNU_FORMAT) + bytes(10240))
+        found = scan(str(tmp_path), Container(0, TAR, 'x.tar'))
+        assert not len(found.images) and (found.problem or found.skipped)
+
+
+def test_a_list_may_have_a_mark_and_names_its_wrong_line(tmp_path):
+    (tmp_path / 'list.txt').write_bytes(b'\xef\xbb\xbfa/1.jpg\r\na/2.jpg\r\n')
+    (container,) = find_containers(str(tmp_path), {'some': 'list.txt'})
+    assert container.path == 'a' and container.names == ('1.jpg', '2.jpg')
+    (tmp_path / 'list.txt').write_text('a/1.jpg\n\nb/\n')
+    with pytest.raises(ValueError, match="list.txt, line 3: 'b/' is not the name of a file"):
+        list(find_containers(str(tmp_path), {'some': 'list.txt'}))

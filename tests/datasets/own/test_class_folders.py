@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from eva_mm.datasets.own.class_folders import ClassFolders
@@ -27,3 +29,16 @@ def test_labels_are_those_of_the_list_and_not_of_the_folders(root):
 def test_a_folder_without_images_of_these_classes_is_one_sentence(root):
     with pytest.raises(FileNotFoundError, match='train has no image of any class: put images into .*train/CLASS/'):
         _dataset(root, ('fox',))
+
+
+def test_a_link_to_itself_loses_no_image_and_what_is_left_out_is_told(root, monkeypatch):
+    told = []
+    monkeypatch.setattr('eva_mm.datasets.own.class_folders.print_log', lambda message, **_: told.append(message))
+    (root / 'train/cat/again').symlink_to(root / 'train/cat')
+    (root / 'train/emu/loop.jpg').symlink_to('loop.jpg')
+    os.mkfifo(root / 'train/emu/pipe.jpg')
+    (root / 'train/emu/\x1b[2J.txt').write_text('x')
+    found = [sample['img_path'].removeprefix(f'{root}/train/') for sample in _dataset(root, ('cat', 'emu'))]
+    assert found == ['cat/1.jpg', 'cat/deep/2.WEBP', 'emu/3.png']
+    assert len(told) == 1 and '\x1b' not in told[0]
+    assert all(name in told[0] for name in ('again', 'loop.jpg', 'pipe.jpg', '\\x1b[2J.txt'))

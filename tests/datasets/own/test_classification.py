@@ -18,7 +18,9 @@ def test_counts_classes_and_images(tmp_path):
     found = inspect_classification(root)
     assert found.classes == ('cat', 'dog')
     assert found.counts == {'train': 3, 'val': 1}
-    assert found.remarks == ('1 classes have no validation image, the first is dog.',)
+    first, second = found.remarks
+    assert first == '1 classes have no validation image, the first is dog.'
+    assert second.startswith('Skipped: 1 files with other suffixes (') and second.endswith('/train/dog/notes.txt).')
 
 
 def test_options_set_every_head_and_loader(tmp_path):

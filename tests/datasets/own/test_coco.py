@@ -1,7 +1,9 @@
 import copy
 import json
+import os
 
 import pytest
+from hostile import EPS, fake_ghostscript
 from PIL import Image
 
 from eva_mm.datasets.own.coco import find_coco_split, inspect_coco
@@ -110,7 +112,7 @@ def test_missing_files(write, tmp_path):
     with pytest.raises(FileNotFoundError, match='There is no annotation file'):
         inspect_coco(tmp_path / 'none.json')
     (tmp_path / 'text.json').write_text('hello')
-    with pytest.raises(ValueError, match='text.json is no JSON file'):
+    with pytest.raises(ValueError, match='text.json, line 1: not JSON'):
         inspect_coco(tmp_path / 'text.json')
 
 
@@ -156,3 +158,40 @@ def test_finds_the_usual_places(write, tmp_path):
     assert (found.ann_file, found.image_folder) == ('train.json', 'images')
     with pytest.raises(FileNotFoundError, match='no annotations of "val"'):
         find_coco_split(tmp_path, 'val')
+
+
+@pytest.mark.parametrize(
+    'changes, message',
+    [
+        (dict(bbox=[1e9, 10, 20, 20]), r'annotation 1 has the bbox \[1000000000.0, 10, 20, 20\], expected .* at most'),
+        (dict(bbox=[float('nan'), 10, 20, 20]), r'annotation 1 has the bbox \[nan'),
+        (dict(segmentation=[[0, 0, 1e9, 0, 1, 1]]), 'annotation 1: its segmentation has a polygon with a coordinate'),
+        (dict(segmentation=dict(counts=[0, 2**31 - 1], size=[40, 50])), 'of 2147483647 pixels, and its size'),
+        (dict(segmentation=dict(counts=[0, 9], size=[3, 3])), r'of the size \[3, 3\], and its image has \[40, 50\]'),
+        (dict(area='\x1b[2J'), r'has the area \\x1b\[2J, expected a number'),
+        (dict(category_id='\x1b]0;x\x07'), r'is of category \\x1b\]0;x\\x07, which is not'),
+        (dict(image_id='\x1b[2J'), r'is of image \\x1b\[2J, which is not'),
+    ],
+)
+def test_what_would_crash_a_host_or_the_terminal_is_one_line(write, changes, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        inspect_coco(write(annotations=[dict(annotation(1), **changes)]))
+    assert '\n' not in str(caught.value) and '\x1b' not in str(caught.value)
+
+
+def test_a_byte_order_mark_is_accepted_and_a_pipe_is_not(write, tmp_path):
+    path = write()
+    path.write_bytes(b'\xef\xbb\xbf' + path.read_bytes())
+    assert inspect_coco(path).num_objects == 2
+    os.mkfifo(tmp_path / 'pipe.json')
+    with pytest.raises(ValueError, match='pipe.json is a named pipe'):
+        inspect_coco(tmp_path / 'pipe.json')
+
+
+def test_an_image_that_is_a_program_is_refused(write, tmp_path, monkeypatch):
+    canary = fake_ghostscript(tmp_path, monkeypatch)
+    for name in ('a.png', 'b.png'):
+        (tmp_path / name).write_bytes(EPS)
+    with pytest.raises(ValueError, match='a.png, image 1 of .*train.json, cannot be read'):
+        inspect_coco(write(), image_folder=tmp_path)
+    assert not canary.exists()

@@ -1,7 +1,9 @@
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hostile import EPS, fake_ghostscript, png
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from PIL import Image
@@ -113,7 +115,7 @@ def test_contradictions_are_refused(root):
     with pytest.raises(ValueError, match="the colour of 'road' is '1 2'"):
         inspect_segmentation(root)
     (root / 'classes.txt').write_bytes('stra\xdfe\n'.encode('latin-1'))
-    with pytest.raises(ValueError, match='classes.txt is not text in UTF-8 .*: save it as UTF-8'):
+    with pytest.raises(ValueError, match='classes.txt, line 1: not UTF-8 text; save the file as UTF-8'):
         inspect_segmentation(root)
     (root / 'classes.txt').write_text('road\nroad\n')
     with pytest.raises(ValueError, match='lists 2 names, 1 different'):
@@ -142,3 +144,33 @@ def test_a_config_reads_the_folder(root):
 
 def test_colours_are_distinct():
     assert len(set(distinct_colours(200))) == 200
+
+
+def test_a_label_map_that_is_a_program_is_refused(root, tmp_path_factory, monkeypatch):
+    canary = fake_ghostscript(tmp_path_factory.mktemp('bin'), monkeypatch)
+    (root / 'annotations/training/a.png').write_bytes(EPS)
+    with pytest.raises(ValueError, match='training/a.png or its image cannot be read'):
+        inspect_segmentation(root)
+    assert not canary.exists()
+
+
+def test_a_label_map_of_absurd_sides_is_refused(root):
+    (root / 'annotations/training/a.png').write_bytes(png(60_000, 1))
+    with pytest.raises(ValueError, match='training/a.png or its image cannot be read .*60,?000'):
+        inspect_segmentation(root)
+
+
+def test_what_is_left_out_is_told(root):
+    (root / 'images/training/notes.txt').write_text('x')
+    (root / 'images/training/again').symlink_to(root / 'images/training')
+    os.mkfifo(root / 'images/training/pipe.jpg')
+    remark = inspect_segmentation(root).remarks[-1]
+    assert remark.startswith('Skipped: ') and 'notes.txt' in remark and 'pipe.jpg' in remark and 'again' in remark
+
+
+def test_a_class_list_may_begin_with_a_byte_order_mark_and_names_the_line_of_an_error(root):
+    (root / 'classes.txt').write_bytes(b'\xef\xbb\xbfroad\r\nsky\r\ntree\r\n')
+    assert inspect_segmentation(root).classes == ['road', 'sky', 'tree']
+    (root / 'classes.txt').write_text('road\t1 2 3\n\nsky\t4 5 \u00b2\n')
+    with pytest.raises(ValueError, match="classes.txt, line 3: the colour of 'sky'"):
+        inspect_segmentation(root)

@@ -50,5 +50,6 @@ def damaged(tmp_path):
     (tmp_path / 'empty.mp4').touch()
     write_audio(tmp_path / 'sound.mp4')
     write_video(tmp_path / 'short.mp4', frames=1)
-    names = {'broken': 'cut', 'empty': 'empty', 'no video stream': 'sound', 'too short': 'short', 'missing': 'gone'}
+    names = dict(undecodable='cut', empty='empty', missing='gone')
+    names |= {'no video stream': 'sound', 'too short': 'short'}
     return {reason: tmp_path / f'{name}.mp4' for reason, name in names.items()}

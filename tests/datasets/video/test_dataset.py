@@ -8,12 +8,12 @@ import torch
 from mmengine.config import Config
 from mmengine.structures import BaseDataElement
 
-from eva_mm.datasets.video import DecodeFrames, EVAVideoDataset, OpenVideo, SampleSegments, UnreadableVideoError
-from eva_mm.datasets.video import dataset as module
+from eva_mm.datasets.faults import Fault
+from eva_mm.datasets.video import DecodeFrames, EVAVideoDataset, OpenVideo, SampleSegments
 
 from .conftest import cut_in_half, write_audio, write_video
 
-BROKEN = {'v03.mp4': 'broken', 'v10.mp4': 'empty', 'v17.mp4': 'no video stream'}
+BROKEN = {'v03.mp4': 'undecodable', 'v10.mp4': 'empty', 'v17.mp4': 'no video stream'}
 
 
 class Pack:
@@ -42,18 +42,17 @@ def dataset(folder, **kwargs) -> EVAVideoDataset:
     })  # fmt: skip
 
 
-def found(data) -> dict:
-    return {Path(name).name: reason for name, reason in data.unreadable().items()}
-
-
 def test_training_replaces_what_cannot_be_read_by_another_video(folder):
     data = dataset(folder)
+    data.faults.start_journal(folder / 'journal')
     names = [Path(data[index]['data_samples'].name).name for index in range(20)]
     assert not set(names) & set(BROKEN)
     assert [name for index, name in enumerate(names) if f'v{index:02d}.mp4' not in BROKEN] == sorted(
         f'v{index:02d}.mp4' for index in range(20) if f'v{index:02d}.mp4' not in BROKEN
     )
-    assert found(data) == BROKEN
+    entries = data.faults.new_entries()
+    assert {Path(entry['name']).name: entry['kind'] for entry in entries} == BROKEN and len(entries) == 3
+    assert any('v10.mp4 is empty (0 bytes)' in entry['detail'] for entry in entries)
 
 
 def test_evaluation_replaces_by_the_next_video_and_marks_the_sample(folder):
@@ -63,27 +62,19 @@ def test_evaluation_replaces_by_the_next_video_and_marks_the_sample(folder):
     assert marked == {'v03.mp4': 'v04.mp4', 'v10.mp4': 'v11.mp4', 'v17.mp4': 'v18.mp4'}
 
 
-def test_each_is_named_in_the_log_once(folder, monkeypatch):
-    messages = []
-    monkeypatch.setattr(module, 'print_log', lambda message, logger, level: messages.append(message))
-    data = dataset(folder, test_mode=True)
-    for index in (10, 10, 3):
-        data[index]
-    assert sum('v10.mp4 is empty (0 bytes)' in message for message in messages) == 1
-    assert sum('v03.mp4 cannot be decoded' in message for message in messages) == 1
-
-
 def test_it_can_refuse_instead(folder):
-    with pytest.raises(UnreadableVideoError, match='v10.mp4 is empty'):
-        dataset(folder, on_unreadable='refuse')[10]
-    with pytest.raises(ValueError, match="on_unreadable='ignore' is unknown: choose from replace, refuse"):
-        dataset(folder, on_unreadable='ignore')
+    with pytest.raises(Fault, match='v10.mp4 is empty'):
+        dataset(folder, policy='refuse')[10]
+    with pytest.raises(Fault, match='v03.mp4 cannot be decoded'):
+        dataset(folder, policy=dict(undecodable='refuse'))[3]
+    with pytest.raises(ValueError, match="is 'ignore': choose from replace, refuse"):
+        dataset(folder, policy='ignore')
 
 
 @pytest.mark.parametrize('test_mode', [True, False])
 def test_a_wrong_path_ends_in_one_sentence(folder, test_mode):
-    data = dataset(folder, data_prefix=dict(video='elsewhere'), test_mode=test_mode)
-    with pytest.raises(UnreadableVideoError, match='None of the 20 videos .*elsewhere/v05.mp4: check data_prefix'):
+    data = dataset(folder, data_prefix=dict(video='elsewhere'), test_mode=test_mode, max_refetch=19)
+    with pytest.raises(Fault, match='no video .*elsewhere/v05.mp4.* None of 19 replacements .*: check the path'):
         data[5]
 
 
@@ -130,10 +121,12 @@ def test_a_run_goes_through_and_says_what_was_unreadable(folder):
     metrics = runner.test()
     assert metrics['acc/unreadable'] == 3
     log = Path(runner.log_dir, f'{runner.timestamp}.log').read_text()
-    for split in ('training', 'validation', 'test'):
-        line = next(line for line in log.splitlines() if f'of 20 {split} videos could not be read' in line)
-        assert '3 of 20' in line and all(name in line for name in BROKEN)
-        assert all(f'1 {reason}' in line for reason in BROKEN.values())
+    for words in ('samples were replaced', 'validation samples could not be read', 'test samples could not be read'):
+        line = next(line for line in log.splitlines() if words in line)
+        assert '3 of 20' in line
+        assert all(f'1 {kind}' in line for kind in BROKEN.values())
+    listed = (folder / 'work/broken_samples.csv').read_text()
+    assert all(listed.count(name) >= 1 for name in BROKEN)
     assert 'acc/unreadable: 3' in log
 
 

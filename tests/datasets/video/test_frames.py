@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from eva_mm.datasets.video import DecodeFrames, OpenVideo, SampleSegments
-from eva_mm.datasets.video.reader import UnreadableVideoError
+from eva_mm.datasets.video.reader import Fault
 
 from .conftest import brightness, write_video
 
@@ -72,7 +72,7 @@ def test_from_file_to_frames(tmp_path):
 
 
 def test_short_videos_are_refused(damaged):
-    with pytest.raises(UnreadableVideoError, match='has 1 frames, expected at least 2') as caught:
+    with pytest.raises(Fault, match='has 1 frames, expected at least 2') as caught:
         OpenVideo()(dict(filename=damaged['too short']))
-    assert caught.value.reason == 'too short'
+    assert caught.value.kind == 'too short'
     assert OpenVideo(min_frames=1)(dict(filename=damaged['too short']))['total_frames'] == 1

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from eva_mm.datasets.video.lists import class_names, number_labels, read_entries
@@ -55,3 +57,34 @@ def test_labels_beyond_the_classes_are_refused():
         number_labels([('a.mp4', 'run')], ['jump'])
     with pytest.raises(ValueError, match='The list has class 2, but there are 2 classes, 0 to 1'):
         number_labels([('a.mp4', 2)], ['jump', 'run'])
+
+
+@pytest.mark.parametrize('suffix, text', [('txt', 'a.mp4 3\n'), ('csv', 'path,label\na.mp4,3\n')])
+def test_a_byte_order_mark_is_accepted(tmp_path, suffix, text):
+    path = tmp_path / f'list.{suffix}'
+    path.write_bytes(b'\xef\xbb\xbf' + text.encode())
+    assert read_entries(path) == [('a.mp4', 3)]
+
+
+def test_the_line_of_an_error_is_named(tmp_path):
+    path = tmp_path / 'list.csv'
+    path.write_text('path,label\n"a\nb.mp4",run\n\n\x1b[2J.mp4,\n')
+    with pytest.raises(ValueError, match=r"list.csv, line 5: '\\x1b\[2J.mp4,' lacks a path or a label"):
+        read_entries(path)
+
+
+def test_numbers_that_python_alone_takes_for_digits_are_names(tmp_path):
+    path = tmp_path / 'list.csv'
+    path.write_text(f'path,label\na.mp4,\u00b2\nb.mp4,{"9" * 5000}\n')
+    assert [label for _, label in read_entries(path)] == ['\u00b2', '9' * 5000]
+
+
+def test_what_folders_hold_besides_videos_is_told(tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr('eva_mm.datasets.video.lists.print_log', lambda message, **_: told.append(message))
+    (tmp_path / 'run').mkdir()
+    (tmp_path / 'run/a.mp4').touch()
+    (tmp_path / 'run/again').symlink_to(tmp_path / 'run')
+    os.mkfifo(tmp_path / 'run/pipe.mp4')
+    assert read_entries(tmp_path) == [('run/a.mp4', 'run')]
+    assert len(told) == 1 and 'pipe.mp4' in told[0] and 'again' in told[0]

@@ -126,9 +126,9 @@ def test_bad_input_is_one_sentence():
         EVAViT(arch='huge')
     with pytest.raises(ValueError, match='expected exactly embed_dims, num_layers, num_heads, feedforward_channels'):
         EVAViT(arch=dict(embed_dims=16))
-    with pytest.raises(ValueError, match=r'no multiple of patch_size=\(14, 14\): give for instance \(84, 84\)'):
+    with pytest.raises(ValueError, match=r'must be divisible by patch_size=\(14, 14\): give for instance \(84, 84\)'):
         EVAViT(arch=TOY, img_size=90)
-    with pytest.raises(ValueError, match="out_type='map' is unknown: choose from raw, featmap"):
+    with pytest.raises(ValueError, match="EVAViT of this arch has no out_type='map': choose from raw, featmap"):
         EVAViT(arch=TOY, img_size=56, out_type='map')
     with pytest.raises(ValueError, match='go beyond the 3 blocks'):
         EVAViT(arch=TOY, img_size=56, out_indices=3)

@@ -6,6 +6,7 @@ from eva_mm.layers import resize_position_embedding
 from eva_mm.models.backbones import EVAPretrainViT
 from eva_mm.models.backbones.eva_vit_adapter import EVAViTAdapter
 from eva_mm.registry import MODELS
+from tests.helpers.parity import assert_near
 
 ARCH = dict(embed_dims=32, num_layers=4, num_heads=2, feedforward_channels=48)
 SMALL = dict(arch=ARCH, img_size=32, prior_channels=4, deform_num_heads=2)
@@ -49,14 +50,14 @@ def test_matches_the_released_maps_and_gradients(released):
     loss = 0
     for index, out in enumerate(outs):
         expected = golden['outputs'][f'f{index + 1}']
-        torch.testing.assert_close(out, expected, rtol=0, atol=1e-5 * expected.abs().max().item())
+        assert_near(out, expected)
         weights = torch.randn(out.shape, generator=torch.Generator().manual_seed(seed + index))
         loss = loss + (out * weights).mean()
-    assert loss.item() == pytest.approx(golden['outputs']['probe_loss'], abs=1e-5)
+    assert loss.item() == pytest.approx(golden['outputs']['probe_loss'], rel=1e-5)
     loss.backward()
     for name, norm in golden['outputs']['grad_norm'].items():
         name = name.replace('attn.relative_position', 'attn.rel_pos.relative_position')
-        assert model.get_parameter(name).grad.norm().item() == pytest.approx(norm, rel=1e-3, abs=1e-6), name
+        assert model.get_parameter(name).grad.norm().item() == pytest.approx(norm, rel=1e-4), name
 
 
 @pytest.mark.parametrize('file', RELEASED)

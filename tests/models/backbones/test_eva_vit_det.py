@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from eva_mm.models.backbones import EVAViTDet
+from tests.helpers.parity import assert_near
 
 MODES = {'vitdet': 'linear', 'beit': 'geometric'}
 TINY = dict(embed_dims=32, num_layers=4, num_heads=4, feedforward_channels=48)
@@ -38,8 +39,8 @@ def test_blocks_and_map_match_the_released_code(reference, arch_of, name):
     backbone.out_indices = (0, 1, 2, 3)
     found = backbone(case['inputs']['image'])
     for block, expected in zip(found, case['outputs']['blocks']):
-        torch.testing.assert_close(block.permute(0, 2, 3, 1), expected, rtol=1e-5, atol=1e-4)
-    torch.testing.assert_close(found[-1], case['outputs']['last_feat'], rtol=1e-5, atol=1e-4)
+        assert_near(block.permute(0, 2, 3, 1), expected)
+    assert_near(found[-1], case['outputs']['last_feat'])
 
 
 @pytest.mark.parametrize('size', [(96, 96), (16, 80), (160, 112)])

@@ -8,6 +8,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
 from eva_mm.models.decode_heads import EVAMask2FormerHead
+from tests.helpers.parity import assert_near
 
 
 def _sample(size, **meta):
@@ -31,6 +32,24 @@ def test_windows_go_together_with_padding(nano_config, build, size):
     assert result.seg_logits.data.shape == (10, *size)
     assert result.seg_logits.data.isfinite().all()
     assert result.pred_sem_seg.data.shape == (1, *size)
+
+
+@pytest.mark.parametrize('mode', ['slide', 'whole'])
+def test_scores_are_made_at_stride_4_and_enlarged_then(nano_config, build, mode):
+    """The release's order: sigmoid of the masks, product with the classes, then the size of the window."""
+    model = build(nano_config).eval()
+    head, maps = model.decode_head, [torch.randn(2, 32, 16 // 2**level, 24 // 2**level) for level in range(4)]
+    metas = [dict(img_shape=(64, 96), pad_shape=(64, 96) if mode == 'whole' else (200, 300))] * 2
+    with torch.no_grad():
+        found = head.predict(maps, metas, dict(mode=mode))
+        scores, masks = (each[-1] for each in head(maps, [SegDataSample(metainfo=meta) for meta in metas]))
+    assert masks.shape[-2:] == (16, 24)
+    expected = torch.zeros(2, 10, 16, 24)
+    for query in range(scores.shape[1]):
+        chance = scores[:, query].softmax(-1)[:, :-1]
+        expected += chance[:, :, None, None] * masks[:, query, None].sigmoid()
+    expected = torch.nn.functional.interpolate(expected, (64, 96), mode='bilinear', align_corners=False)
+    assert_near(found, expected)
 
 
 def test_mmseg_still_has_the_defect(nano_config, build):

@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import pytest
 import torch
+from hostile import evil_checkpoint, flipped, tensor_place
 
 from eva_mm.models.multimodal import CLIPTextTower
 from eva_mm.models.multimodal.text_weights import load_text_tower
@@ -62,6 +65,15 @@ def test_a_projection_to_other_channels_is_not_taken(tmp_path):
     torch.testing.assert_close(tower.positional_embedding, weights['positional_embedding'])
 
 
+def test_a_projection_that_fits_may_be_left_out(tmp_path):
+    weights, path = _file(tmp_path, 8)
+    tower = CLIPTextTower(8, **SIZE, init_cfg=dict(type='Pretrained', checkpoint=path, projection=False))
+    own = tower.text_projection.clone()
+    tower.init_weights()
+    torch.testing.assert_close(tower.text_projection, own, rtol=0, atol=0)
+    torch.testing.assert_close(tower.positional_embedding, weights['positional_embedding'])
+
+
 def test_another_architecture(tmp_path):
     _, path = _file(tmp_path, 8, width=8)
     with pytest.raises(ValueError, match='has another architecture: .* is .* there, here it is'):
@@ -77,3 +89,27 @@ def test_a_file_without_text(tmp_path):
 def test_no_file(tmp_path):
     with pytest.raises(FileNotFoundError, match='give a CLIP, or init_cfg=None'):
         load_text_tower(CLIPTextTower(8, **SIZE), tmp_path / 'none.pt')
+
+
+def test_a_file_that_runs_code_or_is_damaged_is_refused(tmp_path):
+    weights, path = _file(tmp_path, 8)
+    canary, content = tmp_path / 'canary', Path(path).read_bytes()
+    place = tensor_place(content, weights['token_embedding.weight'])
+    Path(path).write_bytes(flipped(content, place))
+    with pytest.raises(ValueError, match='clip.pt cannot be read .*checksum'):
+        load_text_tower(CLIPTextTower(8, **SIZE), path)
+    with pytest.raises(ValueError, match='evil.pt .*code'):
+        load_text_tower(CLIPTextTower(8, **SIZE), evil_checkpoint(tmp_path / 'evil.pt', canary))
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+def test_values_that_no_weight_has_are_named(tmp_path, value):
+    weights = CLIPTextTower(8, **SIZE).state_dict()
+    weights['ln_final.weight'][3] = value
+    torch.save(weights, tmp_path / 'clip.pt')
+    with pytest.raises(ValueError, match='clip.pt cannot be used: .*ln_final.weight'):
+        load_text_tower(CLIPTextTower(8, **SIZE), tmp_path / 'clip.pt')
+    del weights['text_projection'], weights['ln_final.weight']
+    torch.save(weights, tmp_path / 'clip.pt')
+    assert 'ln_final.weight' in load_text_tower(CLIPTextTower(8, **SIZE), tmp_path / 'clip.pt')

@@ -4,6 +4,7 @@ from torch import nn
 
 from eva_mm.layers import LayerNorm2d
 from eva_mm.models.necks import SimpleFeaturePyramid
+from tests.helpers.parity import assert_near
 
 
 @pytest.mark.parametrize('name', ['det_vit_a.pt'])
@@ -16,7 +17,7 @@ def test_maps_match_the_released_code(reference, name):
     found = neck([case['outputs']['last_feat']])
     assert len(found) == 5
     for level, each in enumerate(found, start=2):
-        torch.testing.assert_close(each, case['outputs'][f'p{level}'], rtol=1e-5, atol=1e-4)
+        assert_near(each, case['outputs'][f'p{level}'])
 
 
 def test_strides():

@@ -1,14 +1,18 @@
+import json
+
 import open_clip
 import pytest
 import torch
+from hostile import evil_checkpoint, evil_pickle, flipped, tensor_place
 
 from eva_mm.models.selfsup import CLIPTeacher
+from tests.helpers.parity import assert_near
 
 
 def test_matches_the_released_teacher(reference, teacher_folder):
     data = reference('clip_teacher_a.pt')
     features = CLIPTeacher(f'local-dir:{teacher_folder}')(data['inputs']['image'])
-    torch.testing.assert_close(features, data['outputs']['patch_features'], rtol=1e-5, atol=1e-5)
+    assert_near(features, data['outputs']['patch_features'])
 
 
 def test_is_frozen_and_in_evaluation_mode(teacher_folder):
@@ -81,3 +85,48 @@ def test_a_missing_folder_is_one_sentence(tmp_path):
     teacher = CLIPTeacher(f'local-dir:{tmp_path}')
     with pytest.raises(FileNotFoundError, match='train or export it first'):
         teacher.load()
+
+
+@pytest.mark.parametrize(
+    'tower, changes, message',
+    [
+        ('text_cfg', dict(hf_model_name='127.0.0.1/evil', hf_tokenizer_name='127.0.0.1/evil'), 'hf_model_name'),
+        ('text_cfg', dict(hf_tokenizer_name='127.0.0.1/evil'), 'hf_tokenizer_name'),
+        ('vision_cfg', dict(timm_model_name='hf-hub:127.0.0.1/evil'), 'hf-hub:127.0.0.1/evil'),
+        ('vision_cfg', dict(timm_model_name='local-dir:/etc'), 'local-dir:/etc'),
+    ],
+)
+def test_a_folder_that_names_a_hub_is_refused(teacher_folder, tower, changes, message, monkeypatch):
+    monkeypatch.setattr(open_clip, 'create_model', lambda *_, **__: pytest.fail('open_clip builds what it names'))
+    path = teacher_folder / 'open_clip_config.json'
+    content = json.loads(path.read_text())
+    content['model_cfg'][tower].update(changes)
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=f'{message}.*would be fetched'):
+        CLIPTeacher(f'local-dir:{teacher_folder}').load()
+
+
+def test_damaged_and_hostile_weights_of_a_folder_are_refused(teacher_folder, tmp_path):
+    file, canary = teacher_folder / 'open_clip_pytorch_model.bin', tmp_path / 'canary'
+    weights = torch.load(file, weights_only=True)
+    content = file.read_bytes()
+
+    def load():
+        CLIPTeacher(f'local-dir:{teacher_folder}').load()
+
+    file.write_bytes(flipped(content, tensor_place(content, weights['visual.conv1.weight'])))
+    with pytest.raises(ValueError, match='checksum'):
+        load()
+    torch.save({**weights, 'visual.proj': weights['visual.proj'] * float('nan')}, file)
+    with pytest.raises(ValueError, match='cannot be used: .*visual.proj'):
+        load()
+    evil_checkpoint(file, canary)
+    with pytest.raises(ValueError, match='code'):
+        load()
+    assert not canary.exists()
+
+
+def test_numpy_arrays_are_not_unpickled(tmp_path):
+    (tmp_path / 'weights.npz').write_bytes(evil_pickle(tmp_path / 'canary'))
+    with pytest.raises(ValueError, match='holds NumPy arrays: convert it'):
+        CLIPTeacher('ViT-B-32-quickgelu', str(tmp_path / 'weights.npz')).load()

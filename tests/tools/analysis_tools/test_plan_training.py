@@ -1,6 +1,5 @@
 """The plan against the published run of EVA, and what the tool says about other configs."""
 
-import importlib.util
 import re
 from pathlib import Path
 
@@ -10,14 +9,12 @@ pytest.importorskip('mmpretrain')
 
 from eva_mm.apis import load_config
 from eva_mm.apis.planning.plan import GIB, plan_training
+from eva_mm.cli import main
 
 ROOT = Path(__file__).parents[3]
 CONFIGS = ROOT / 'configs'
 EVA = CONFIGS / 'pretrain' / 'eva-g-p14_mim-clip-l_merged30m-224px.py'
 IMAGES = 29_663_232
-_spec = importlib.util.spec_from_file_location('plan', ROOT / 'tools' / 'analysis_tools' / 'plan_training.py')
-tool = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(tool)
 
 
 @pytest.fixture(scope='module')
@@ -55,7 +52,7 @@ def test_checkpointing_and_stages_only_save(eva):
 
 
 def run(capsys, *options):
-    tool.main([str(option) for option in options])
+    main(['plan', *map(str, options)])
     return capsys.readouterr().out
 
 
@@ -90,7 +87,7 @@ def test_mixed_clips_can_be_planned(capsys):
     [
         (EVA, ['--image-size', '225'], 'not divisible by the patch size'),
         (EVA, ['--mfu', '2'], '0 < mfu <= 1'),
-        ('configs/none.py', [], 'does not exist'),
+        ('configs/none.py', [], 'Config not found'),
         (CONFIGS / 'clip' / 'zero-shot_in1k.py', [], 'a config that trains'),
     ],
 )

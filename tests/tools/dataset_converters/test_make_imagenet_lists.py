@@ -1,4 +1,5 @@
 import json
+import os
 import runpy
 from pathlib import Path
 
@@ -112,3 +113,28 @@ def test_bad_input_is_one_sentence(run, imagenet, variants, tmp_path):
     touch(variants, 'imagenet-r/n99/a.jpg')
     with pytest.raises(SystemExit, match='folder n99, which is no class of this ImageNet-1K'):
         run('robustness', imagenet, variants)
+
+
+def test_lists_with_a_byte_order_mark_are_read_and_a_bad_line_is_named(run, imagenet, variants):
+    (imagenet / 'meta').mkdir()
+    val = imagenet / 'meta/val.txt'
+    val.write_bytes(b'\xef\xbb\xbfILSVRC2012_val_00000002.JPEG 2\r\n\r\nILSVRC2012_val_00000001.JPEG 1\r\n')
+    run('robustness', imagenet, variants)
+    images = listed(imagenet / 'meta/imagenet-1k.json')['images']
+    assert [image['path'] for image in images] == [f'val/ILSVRC2012_val_0000000{number}.JPEG' for number in (1, 2)]
+    val.write_text('ILSVRC2012_val_00000002.JPEG 2\nx.JPEG \x1b[2J\n')
+    with pytest.raises(SystemExit, match=r"val.txt, line 2: expected a path and a number, found 'x.JPEG \\x1b\[2J'"):
+        run('robustness', imagenet, variants)
+    (variants / 'real.json').write_text('{"a": 1}')
+    val.unlink()
+    with pytest.raises(SystemExit, match='real.json holds a dict, expected a list'):
+        run('robustness', imagenet, variants)
+
+
+def test_what_is_left_out_is_counted(run, tmp_path):
+    touch(tmp_path, 'n01/a.JPEG', 'n01/b.tif', 'n01/deep/c.JPEG', 'n02/d.JPEG')
+    os.mkfifo(tmp_path / 'n02/e.JPEG')
+    said = run('imagenet21k', tmp_path, '--classes', 2)
+    assert said.startswith(str(tmp_path)) and 'meta' not in said.splitlines()[0]
+    assert '2 directories, dead links and devices' in said and '1 files with other suffixes' in said
+    assert (tmp_path / 'meta/train.txt').read_text() == 'n01/a.JPEG 0\nn02/d.JPEG 1\n'

@@ -70,7 +70,7 @@ def test_open_clip_gets_a_folder(convert, tmp_path):
         (('{src}', '{tmp}/precious.pth', '--task', 'pretrain'), 'is not overwritten'),
         (('{src}', '{tmp}/x.pth'), 'Say with --task'),
         (('{src}', '{tmp}/x.pth', '--task', 'tracking'), 'choose from pretrain'),
-        (('{tmp}/nothing.pt', '{tmp}/x.pth', '--task', 'pretrain'), 'There is no checkpoint'),
+        (('{tmp}/nothing.pt', '{tmp}/x.pth', '--task', 'pretrain'), 'Checkpoint not found'),
         (('{src}', '{tmp}/x.pth', '--task', 'pretrain', '--img-size', '57'), 'cannot be cut into patches of 14'),
         (('{src}', '{tmp}/x.pth', '--to', 'open_clip'), 'cannot be written for open_clip'),
     ],

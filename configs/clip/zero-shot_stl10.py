@@ -1,0 +1,12 @@
+"""EVA-CLIP-g, zero-shot: STL-10.
+
+    python tools/test.py configs/clip/zero-shot_stl10.py eva_clip_psz14.pt
+
+Published: 98.89 top-1 (release, clip/benchmark.md).
+"""
+
+_base_ = ['_base_/zero-shot_benchmark.py']
+
+benchmark = dict(type='eva_mm.BenchmarkImages', name='stl10', data_root='data')
+model = dict(zero_shot=dict(_delete_=True, classes=benchmark, templates=benchmark))
+test_dataloader = dict(dataset=benchmark)

@@ -1,0 +1,25 @@
+"""Options that ``train`` and ``test`` share."""
+
+import argparse
+import os
+
+
+def add_cfg_options(parser: argparse.ArgumentParser) -> None:
+    """``--cfg-options``, which every verb with a config has."""
+    parser.add_argument(
+        '--cfg-options', nargs='+', metavar='KEY=VALUE', help='override keys of the config, as a.b=c or a="[x,y]"'
+    )
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Options of a run of a config, whatever it does."""
+    parser.add_argument('--data-root', help='your own data in the format of the task, with its own classes')
+    parser.add_argument('--work-dir', help='directory of logs and results (default: work_dirs/<config name>)')
+    add_cfg_options(parser)
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+
+
+def take_local_rank(args: argparse.Namespace) -> None:
+    """Older launchers pass the rank as an option, newer ones in the environment."""
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))

@@ -1,0 +1,1 @@
+"""DeepSpeed under mmengine: the strategy and its checkpoints."""

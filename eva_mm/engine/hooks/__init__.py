@@ -1,0 +1,1 @@
+"""Hooks that watch a run or prepare its model."""

@@ -1,0 +1,16 @@
+"""How many iterations a step of the optimizer takes, and where no gradients are under way."""
+
+from typing import Any
+
+
+def accumulated_iterations(runner: Any) -> int:
+    """Iterations whose gradients one step uses, under a plain runner or DeepSpeed."""
+    engine_config = getattr(getattr(runner, 'strategy', None), 'config', None)
+    if engine_config:
+        return int(engine_config.get('gradient_accumulation_steps', 1))
+    return int(getattr(runner.optim_wrapper, '_accumulative_counts', 1))
+
+
+def is_between_steps(runner: Any, iteration: int) -> bool:
+    """Whether the optimizer has used all gradients of the first ``iteration`` iterations."""
+    return iteration % accumulated_iterations(runner) == 0 or iteration >= runner.max_iters
