@@ -5,6 +5,8 @@ repair in ``eva_mm.compat`` can go for the versions that have the mend. Nothing 
 sources of the hosts are read, or run in a Python that never imports eva_mm.
 """
 
+import os
+import pickle
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -12,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import torch
 
 from eva_mm.apis.planning.memory import LiveBytes
 
@@ -34,6 +37,16 @@ def _installed(distribution):
         return None
 
 
+class Command:
+    """A pickle that makes a folder when it is read."""
+
+    def __init__(self, folder):
+        self.folder = str(folder)
+
+    def __reduce__(self):
+        return os.mkdir, (self.folder,)
+
+
 def defect(reason):
     return pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason)
 
@@ -49,7 +62,6 @@ def test_mmcv_has_kernels():
 
 @defect('deformable attention on the CPU holds every sampled value: compat/mmcv.py')
 def test_deformable_attention_bounds_its_memory():
-    import torch
     from mmcv.ops import multi_scale_deform_attn as module
 
     attend = module.multi_scale_deformable_attn_pytorch
@@ -113,6 +125,35 @@ def test_lvis_does_without_np_float():
     assert 'np.float)' not in (_source('lvis') / 'eval.py').read_text()
 
 
+@defect('mmaction2 imports multimodal models that recent transformers break: compat/mmaction.py')
+def test_mmaction_bounds_its_transformers():
+    assert 'transformers<' in (_source('mmaction') / 'utils' / 'dependency.py').read_text().replace(' ', '')
+
+
+@defect('mmengine opens pipes and unpickles files of data: compat/mmengine_files.py')
+def test_mmengine_refuses_data_that_run_code(tmp_path):
+    ran = tmp_path / 'ran'
+    (tmp_path / 'a.pkl').write_bytes(pickle.dumps(Command(ran)))
+    (tmp_path / 'a.yaml').write_text(f'!!python/object/apply:os.mkdir [{str(ran)!r}]')
+    for name in ('a.pkl', 'a.yaml'):
+        _raw(f'import mmengine; mmengine.load({str(tmp_path / name)!r})')
+    assert not ran.exists()
+
+
+@defect('data sets of the hosts unpickle their files: compat/host_pickles.py')
+def test_hosts_read_plain_data():
+    sources = {'mmdet': 'datasets/openimages.py', 'mmpretrain': 'datasets/cifar.py', 'mmseg': 'utils/io.py'}
+    texts = [(_source(host) / path).read_text() for host, path in sources.items()]
+    assert not any('allow_pickle=True' in text or 'pickle.loads' in text for text in texts)
+
+
+@defect('pycocotools trusts its input: compat/pycocotools.py')
+def test_pycocotools_refuses_an_absurd_polygon():
+    _source('pycocotools')
+    done = _raw('from pycocotools.mask import frPyObjects as f; f([[0, 0, 1e9, 0, 1e9, 1e9]], 10, 10)')
+    assert done.returncode == 1 and 'Error' in done.stderr
+
+
 @of_onedl
 @defect('onedl-mmengine does not find the configs of onedl-mmsegmentation: compat/onedl.py')
 def test_onedl_finds_the_configs_of_mmseg():
@@ -124,16 +165,10 @@ def test_onedl_finds_the_configs_of_mmseg():
 @of_onedl
 @defect('onedl-mmengine reads without restriction what is not safe: compat/onedl.py')
 def test_onedl_refuses_a_checkpoint_that_runs_code(tmp_path):
-    code = (
-        'import os, torch\n'
-        'class Command:\n'
-        f'    def __reduce__(self): return os.mkdir, ({str(tmp_path / "ran")!r},)\n'
-        f'torch.save(dict(state_dict=Command()), {str(tmp_path / "a.pth")!r})\n'
-        'from mmengine.runner import CheckpointLoader\n'
-        f'CheckpointLoader.load_checkpoint({str(tmp_path / "a.pth")!r})\n'
-    )
-    _raw(code)
-    assert (tmp_path / 'a.pth').is_file() and not (tmp_path / 'ran').exists()
+    file, ran = tmp_path / 'a.pth', tmp_path / 'ran'
+    torch.save(dict(state_dict=Command(ran)), file)
+    _raw(f'from mmengine.runner import CheckpointLoader as loader; loader.load_checkpoint({str(file)!r})')
+    assert not ran.exists()
 
 
 @of_onedl
