@@ -82,8 +82,6 @@ HOOKS = _child('hook', root.HOOKS, 'eva_mm.engine')
 LOOPS = _child('loop', root.LOOPS, 'eva_mm.engine')
 OPTIMIZERS = _child('optimizer', root.OPTIMIZERS, 'eva_mm.engine')
 OPTIM_WRAPPERS = _child('optimizer wrapper', root.OPTIM_WRAPPERS, 'eva_mm.engine')
-OPTIM_WRAPPER_CONSTRUCTORS = _child(
-    'optimizer wrapper constructor', root.OPTIM_WRAPPER_CONSTRUCTORS, 'eva_mm.engine'
-)
+OPTIM_WRAPPER_CONSTRUCTORS = _child('optimizer wrapper constructor', root.OPTIM_WRAPPER_CONSTRUCTORS, 'eva_mm.engine')
 PARAM_SCHEDULERS = _child('parameter scheduler', root.PARAM_SCHEDULERS, 'eva_mm.engine')
 STRATEGIES = _child('strategy', root.STRATEGIES, 'eva_mm.engine')

@@ -12,4 +12,6 @@ optim_wrapper = dict(
         custom_keys={
             '.pos_embed': dict(decay_mult=0.0),
             '.cls_token': dict(decay_mult=0.0),
-        }))
+        },
+    ),
+)

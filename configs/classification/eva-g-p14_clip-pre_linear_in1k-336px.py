@@ -18,11 +18,11 @@ model = dict(
         frozen_stages=41,  # the last norm too
         drop_path_rate=0.0,
         with_cp=False,
-        init_cfg=dict(checkpoint='checkpoints/eva_clip_psz14_vision_enc.pt')),
+        init_cfg=dict(checkpoint='checkpoints/eva_clip_psz14_vision_enc.pt'),
+    ),
     neck=dict(type='ClsBatchNormNeck', input_features=1408),
-    head=dict(
-        init_cfg=dict(std=0.01),
-        loss=dict(_delete_=True, type='CrossEntropyLoss')))
+    head=dict(init_cfg=dict(std=0.01), loss=dict(_delete_=True, type='CrossEntropyLoss')),
+)
 
 train_pipeline = [
     _base_.load_image,
@@ -40,7 +40,8 @@ optim_wrapper = dict(
     _delete_=True,
     type='AmpOptimWrapper',
     dtype='float16',
-    optimizer=dict(type='eva_mm.LARS', lr=0.6, momentum=0.9, weight_decay=0.0))
+    optimizer=dict(type='eva_mm.LARS', lr=0.6, momentum=0.9, weight_decay=0.0),
+)
 param_scheduler = dict(warmup_epochs=10)
 custom_hooks = []
 train_cfg = dict(max_epochs=90)

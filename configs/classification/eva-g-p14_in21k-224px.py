@@ -16,7 +16,8 @@ model = dict(
     data_preprocessor=dict(num_classes=21841),
     backbone=dict(img_size=224, **_base_.mim_backbone),
     head=dict(num_classes=21841, loss=dict(label_smooth_val=0.1)),
-    train_cfg=dict(augments=dict(type='CutMix', alpha=1.0)))
+    train_cfg=dict(augments=dict(type='CutMix', alpha=1.0)),
+)
 train_dataloader = dict(
     batch_size=64,
     dataset=dict(
@@ -24,11 +25,12 @@ train_dataloader = dict(
         type='CustomDataset',
         data_root='data/imagenet21k',
         ann_file='meta/train.txt',
-        pipeline=train_pipeline))
+        pipeline=train_pipeline,
+    ),
+)
 val_dataloader = test_dataloader = val_evaluator = test_evaluator = None
 
-optim_wrapper = dict(
-    optimizer=dict(lr=1e-4, betas=(0.9, 0.98), eps=1e-6), paramwise_cfg=dict(layer_decay_rate=0.85))
+optim_wrapper = dict(optimizer=dict(lr=1e-4, betas=(0.9, 0.98), eps=1e-6), paramwise_cfg=dict(layer_decay_rate=0.85))
 param_scheduler = dict(warmup_epochs=15, eta_min_ratio=1e-2)
 custom_hooks = []
 train_cfg = dict(max_epochs=60)

@@ -30,21 +30,26 @@ model = dict(
         patch_grad_scale=0.0,
         attn_fp32=True,
         with_cp=True,
-        init_cfg=dict(type='Pretrained', checkpoint='checkpoints/eva_21k_224px_psz14.pt')),
+        init_cfg=dict(type='Pretrained', checkpoint='checkpoints/eva_21k_224px_psz14.pt'),
+    ),
     head=dict(
         type='LinearClsHead',
         num_classes=1000,
         in_channels=1408,
         # truncated normal of 0.02, times the release's init_scale of 0.001
         init_cfg=dict(type='TruncNormal', layer='Linear', std=2e-5),
-        loss=dict(type='LabelSmoothLoss', label_smooth_val=0.3, mode='original')))
+        loss=dict(type='LabelSmoothLoss', label_smooth_val=0.3, mode='original'),
+    ),
+)
 
 optim_wrapper = dict(
     type='DeepSpeedOptimWrapper',
     optimizer=dict(lr=3e-5, betas=(0.9, 0.999), eps=1e-8),
-    paramwise_cfg=dict(layer_decay_rate=0.95))
+    paramwise_cfg=dict(layer_decay_rate=0.95),
+)
 param_scheduler = dict(
-    type='eva_mm.EVACosineLR', warmup_epochs=2, eta_min_ratio=0.0, by_epoch=True, convert_to_iter_based=True)
+    type='eva_mm.EVACosineLR', warmup_epochs=2, eta_min_ratio=0.0, by_epoch=True, convert_to_iter_based=True
+)
 custom_hooks = [dict(type='eva_mm.FP32EMAHook', momentum=1e-4)]
 train_cfg = dict(by_epoch=True, max_epochs=10, val_interval=1)
 val_cfg = test_cfg = dict()

@@ -12,8 +12,7 @@ border and only the first of an image's classes counts; ..._robustness-corrected
 
 _base_ = ['eva-g-p14_in21k-pre_in1k-336px.py']
 
-pack = dict(
-    type='PackInputs', meta_keys=('img_path', 'eval_set', 'labels', 'real_labels', 'candidates'))
+pack = dict(type='PackInputs', meta_keys=('img_path', 'eval_set', 'labels', 'real_labels', 'candidates'))
 bicubic = [*_base_.test_pipeline[:3], pack]
 bilinear = [
     _base_.load_image,
@@ -21,7 +20,8 @@ bilinear = [
     *bicubic[2:],
 ]
 imagenet = dict(
-    type='eva_mm.RobustnessSet', data_root='data/imagenet', ann_file='meta/imagenet-1k.json', pipeline=bicubic)
+    type='eva_mm.RobustnessSet', data_root='data/imagenet', ann_file='meta/imagenet-1k.json', pipeline=bicubic
+)
 variant = dict(type='eva_mm.RobustnessSet', data_root='data/robustness')
 test_dataloader = dict(
     dataset=dict(
@@ -34,5 +34,7 @@ test_dataloader = dict(
             dict(ann_file='lists/imagenet-r.json', pipeline=bicubic, **variant),
             dict(ann_file='lists/imagenet-sketch.json', pipeline=bicubic, **variant),
             dict(ann_file='lists/objectnet.json', pipeline=bilinear, **variant),
-        ]))
+        ],
+    )
+)
 test_evaluator = dict(_delete_=True, type='eva_mm.RobustnessTable', protocol='released')

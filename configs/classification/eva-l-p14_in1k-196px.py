@@ -18,7 +18,8 @@ train_pipeline[1].scale = test_pipeline[1].scale = test_pipeline[2].crop_size = 
 model = dict(
     backbone=dict(img_size=196, qkv_bias='full', patch_grad_scale=1.0, attn_fp32=False, **_base_.mim_backbone),
     head=dict(in_channels=1024, loss=dict(label_smooth_val=0.1)),
-    train_cfg=dict(augments=dict(type='CutMix', alpha=1.0)))
+    train_cfg=dict(augments=dict(type='CutMix', alpha=1.0)),
+)
 train_dataloader = dict(batch_size=128, dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(batch_size=192, dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader

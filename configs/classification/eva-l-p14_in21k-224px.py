@@ -17,8 +17,10 @@ model = dict(
         qkv_bias='full',
         patch_grad_scale=1.0,
         attn_fp32=False,
-        init_cfg=dict(checkpoint='checkpoints/eva_l_psz14.pt')),
-    head=dict(in_channels=1024))
+        init_cfg=dict(checkpoint='checkpoints/eva_l_psz14.pt'),
+    ),
+    head=dict(in_channels=1024),
+)
 optim_wrapper = dict(optimizer=dict(lr=6e-4), paramwise_cfg=dict(layer_decay_rate=0.75))
 param_scheduler = dict(eta_min_ratio=1e-6 / 6e-4)
 train_cfg = dict(max_epochs=90)

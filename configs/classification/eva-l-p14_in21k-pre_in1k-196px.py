@@ -14,7 +14,8 @@ _base_ = ['eva-l-p14_in1k-196px.py']
 model = dict(
     backbone=dict(init_cfg=dict(checkpoint='checkpoints/eva_l_psz14_21k_ft.pt')),
     head=dict(loss=dict(label_smooth_val=0.2)),
-    train_cfg=None)
+    train_cfg=None,
+)
 train_dataloader = dict(batch_size=64)
 val_dataloader = dict(batch_size=96)
 test_dataloader = val_dataloader

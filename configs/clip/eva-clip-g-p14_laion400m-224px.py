@@ -18,10 +18,10 @@ _base_ = [
 
 model = dict(
     visual=dict(
-        drop_path_rate=0.4,
-        with_cp=True,
-        init_cfg=dict(type='Pretrained', checkpoint='checkpoints/eva_psz14.pt')),
-    text=dict(with_cp=True, init_cfg=dict(type='Pretrained', checkpoint='checkpoints/ViT-L-14.pt')))
+        drop_path_rate=0.4, with_cp=True, init_cfg=dict(type='Pretrained', checkpoint='checkpoints/eva_psz14.pt')
+    ),
+    text=dict(with_cp=True, init_cfg=dict(type='Pretrained', checkpoint='checkpoints/ViT-L-14.pt')),
+)
 train_dataloader = dict(
     batch_size=160,
     num_workers=6,
@@ -35,7 +35,9 @@ train_dataloader = dict(
             dict(type='eva_mm.PillowRandomResizedCrop', scale=224, crop_ratio_range=(0.9, 1.0)),
             dict(type='eva_mm.CLIPTokenize', context_length=77),
             dict(type='eva_mm.PackImageText'),
-        ]))
+        ],
+    ),
+)
 val_dataloader = dict(
     batch_size=128,
     num_workers=6,
@@ -49,7 +51,9 @@ val_dataloader = dict(
             dict(type='ResizeEdge', scale=224, edge='short', backend='pillow', interpolation='bicubic'),
             dict(type='CenterCrop', crop_size=224),
             dict(type='PackInputs'),
-        ]))
+        ],
+    ),
+)
 val_evaluator = dict(type='eva_mm.ZeroShotAccuracy')
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator
@@ -72,7 +76,9 @@ optim_wrapper = dict(
             '.cls_token': dict(decay_mult=0.0),
             '.positional_embedding': dict(decay_mult=0.0),
             '.logit_scale': dict(decay_mult=0.0),
-        }))
+        },
+    ),
+)
 strategy = dict(gradient_clipping=5.0, fp16=dict(loss_scale_window=1000))
 # open_clip's schedule: its first value is 1 / 2000 of the rate
 param_scheduler = dict(type='eva_mm.EVACosineLR', warmup_iters=2000, ramp='to_base', by_epoch=False)
@@ -80,6 +86,5 @@ param_scheduler = dict(type='eva_mm.EVACosineLR', warmup_iters=2000, ramp='to_ba
 train_cfg = dict(type='eva_mm.StreamTrainLoop', max_iters=268555, val_interval=9770)
 val_cfg = dict()
 test_cfg = dict()
-default_hooks = dict(
-    logger=dict(interval=10), checkpoint=dict(by_epoch=False, interval=977, max_keep_ckpts=3))
+default_hooks = dict(logger=dict(interval=10), checkpoint=dict(by_epoch=False, interval=977, max_keep_ckpts=3))
 log_processor = dict(by_epoch=False)

@@ -13,4 +13,5 @@ optim_wrapper = dict(
     type='AmpOptimWrapper',
     loss_scale='dynamic',
     clip_grad=dict(max_norm=5.0),
-    optimizer=dict(_delete_=True, type='mmpretrain.Lamb', lr=5e-4, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.05))
+    optimizer=dict(_delete_=True, type='mmpretrain.Lamb', lr=5e-4, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.05),
+)

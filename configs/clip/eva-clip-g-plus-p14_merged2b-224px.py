@@ -21,11 +21,12 @@ model = dict(
         width=1024,
         heads=16,
         layers=24,
-        init_cfg=dict(checkpoint='checkpoints/open_clip_pytorch_model.bin', projection=False)))
+        init_cfg=dict(checkpoint='checkpoints/open_clip_pytorch_model.bin', projection=False),
+    ),
+)
 train_dataloader = dict(
-    batch_size=1024,
-    num_workers=8,
-    dataset=dict(data_root='data/merged2b', shards=['laion2b/*.tar', 'coyo700m/*.tar']))
+    batch_size=1024, num_workers=8, dataset=dict(data_root='data/merged2b', shards=['laion2b/*.tar', 'coyo700m/*.tar'])
+)
 train_cfg = dict(max_iters=35200, val_interval=352)
 default_hooks = dict(checkpoint=dict(interval=352))
 randomness = dict(seed=4096, diff_rank_seed=True)

@@ -7,6 +7,4 @@ Published: text-to-image R@1 44.07, image-to-text R@1 61.76 (release, clip/READM
 
 _base_ = ['_base_/retrieval.py']
 
-test_dataloader = dict(
-    dataset=dict(
-        data_root='data/coco', ann_file='dataset_coco.json', data_prefix=dict(img='')))
+test_dataloader = dict(dataset=dict(data_root='data/coco', ann_file='dataset_coco.json', data_prefix=dict(img='')))

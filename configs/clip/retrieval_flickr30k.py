@@ -9,4 +9,6 @@ _base_ = ['_base_/retrieval.py']
 
 test_dataloader = dict(
     dataset=dict(
-        data_root='data/flickr30k', ann_file='dataset_flickr30k.json', data_prefix=dict(img='flickr30k-images')))
+        data_root='data/flickr30k', ann_file='dataset_flickr30k.json', data_prefix=dict(img='flickr30k-images')
+    )
+)

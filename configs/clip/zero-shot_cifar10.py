@@ -8,8 +8,9 @@ Published: 98.31 top-1 (release, clip/benchmark.md). 18 sentences for each class
 _base_ = ['_base_/zero-shot_images.py']
 
 # CIFAR is read as RGB
-model = dict(
-    zero_shot=dict(classes='cifar10', templates='cifar'), data_preprocessor=dict(bgr_to_rgb=False))
+model = dict(zero_shot=dict(classes='cifar10', templates='cifar'), data_preprocessor=dict(bgr_to_rgb=False))
 test_dataloader = dict(
     dataset=dict(
-        type='CIFAR10', data_root='data/cifar10', split='test', pipeline=[*_base_.resize, dict(type='PackInputs')]))
+        type='CIFAR10', data_root='data/cifar10', split='test', pipeline=[*_base_.resize, dict(type='PackInputs')]
+    )
+)

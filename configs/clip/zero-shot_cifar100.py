@@ -9,8 +9,9 @@ names with underscores, as CLIP_benchmark has them.
 _base_ = ['_base_/zero-shot_images.py']
 
 # CIFAR is read as RGB
-model = dict(
-    zero_shot=dict(classes='cifar100', templates='cifar'), data_preprocessor=dict(bgr_to_rgb=False))
+model = dict(zero_shot=dict(classes='cifar100', templates='cifar'), data_preprocessor=dict(bgr_to_rgb=False))
 test_dataloader = dict(
     dataset=dict(
-        type='CIFAR100', data_root='data/cifar100', split='test', pipeline=[*_base_.resize, dict(type='PackInputs')]))
+        type='CIFAR100', data_root='data/cifar100', split='test', pipeline=[*_base_.resize, dict(type='PackInputs')]
+    )
+)

@@ -9,10 +9,9 @@ ImageNet, by ObjectNet's names. CLIP_benchmark leaves the red border of 2 pixels
 _base_ = ['_base_/zero-shot_images.py']
 
 root = 'data/robustness/objectnet-1.0'
-model = dict(
-    zero_shot=dict(classes=f'{root}/mappings/objectnet_to_imagenet_1k.json', templates='imagenet'))
+model = dict(zero_shot=dict(classes=f'{root}/mappings/objectnet_to_imagenet_1k.json', templates='imagenet'))
 test_dataloader = dict(
     dataset=dict(
-        type='eva_mm.ObjectNet',
-        data_root=root,
-        pipeline=[_base_.load_image, *_base_.resize, dict(type='PackInputs')]))
+        type='eva_mm.ObjectNet', data_root=root, pipeline=[_base_.load_image, *_base_.resize, dict(type='PackInputs')]
+    )
+)

@@ -11,4 +11,5 @@ _base_ = ['_base_/zero-shot_videos.py']
 
 model = dict(zero_shot=dict(classes='data/ucf101/annotations/classInd.txt', templates='ucf101'))
 test_dataloader = dict(
-    dataset=dict(data_prefix=dict(video='ucf101/videos'), ann_file='ucf101/ucf101_val_split_1_videos.txt'))
+    dataset=dict(data_prefix=dict(video='ucf101/videos'), ann_file='ucf101/ucf101_val_split_1_videos.txt')
+)

@@ -12,19 +12,15 @@ _base_ = ['cascade-mask-rcnn_eva-g-p16_lsj-1280_coco.py', '../_base_/eva-base.py
 model = dict(
     init_cfg=None,
     data_preprocessor=dict(pad_size_divisor=1024),
-    backbone=dict(
-        **_base_.mim_backbone,
-        drop_path_rate=0.1,
-        global_attn_indexes=(2, 5, 8, 11),
-        rel_pos_img_size=1024),
-    neck=dict(in_channels=768))
+    backbone=dict(**_base_.mim_backbone, drop_path_rate=0.1, global_attn_indexes=(2, 5, 8, 11), rel_pos_img_size=1024),
+    neck=dict(in_channels=768),
+)
 
 train_dataloader = dict(batch_size=2, dataset=dict(pipeline=_base_.pipelines.train_1024))
 val_dataloader = dict(dataset=dict(pipeline=_base_.pipelines.test_1024))
 test_dataloader = dict(dataset=dict(pipeline=_base_.pipelines.test_1024))
 
-optim_wrapper = dict(
-    accumulative_counts=8, optimizer=dict(lr=5e-5), paramwise_cfg=dict(layer_decay_rate=0.7))
+optim_wrapper = dict(accumulative_counts=8, optimizer=dict(lr=5e-5), paramwise_cfg=dict(layer_decay_rate=0.7))
 # iterations are of 2 images: 25 epochs of COCO's 117,266 images with objects; the rate falls at 8/9 and 26/27
 train_cfg = dict(max_iters=1465825, val_interval=146583)
 param_scheduler = [

@@ -15,7 +15,10 @@ model = dict(
         rcnn=dict(
             score_thr=0.0,
             nms=dict(type='soft_nms', iou_threshold=0.6, method='linear', min_score=1e-3, _delete_=True),
-            max_per_img=-1)))
+            max_per_img=-1,
+        )
+    ),
+)
 
 val_dataloader = dict(dataset=dict(pipeline=_base_.pipelines.test_1536))
 test_dataloader = dict(dataset=dict(pipeline=_base_.pipelines.test_1536))

@@ -10,8 +10,8 @@ the 300 detections that count 100 at most are there.
 _base_ = 'cascade-mask-rcnn_eva-g-p16_1536_coco-det.py'
 
 model = dict(
-    test_cfg=dict(
-        rcnn=dict(score_thr=0.05, nms=dict(_delete_=True, type='nms', iou_threshold=0.5), max_per_img=100)))
+    test_cfg=dict(rcnn=dict(score_thr=0.05, nms=dict(_delete_=True, type='nms', iou_threshold=0.5), max_per_img=100))
+)
 
 subset = 'lvis/lvis_v1_val_5k_cocofied.json'
 val_dataloader = dict(dataset=dict(type='eva_mm.LVISFormatDataset', ann_file=subset, data_prefix=dict(img='')))
@@ -21,5 +21,6 @@ val_evaluator = dict(
     type='eva_mm.LVISMaxDetsMetric',
     ann_file='data/coco/' + subset,
     metric=['bbox', 'segm'],
-    max_dets=300)
+    max_dets=300,
+)
 test_evaluator = val_evaluator

@@ -11,7 +11,8 @@ _base_ = 'cascade-mask-rcnn_eva-g-p16_lsj-1280_lvis.py'
 model = dict(
     data_preprocessor=dict(pad_size_divisor=1536),
     backbone=dict(rel_pos_resize='geometric'),
-    test_cfg=dict(rcnn=dict(score_thr=0.001, max_per_img=1000, maskness_thr=0.5)))
+    test_cfg=dict(rcnn=dict(score_thr=0.001, max_per_img=1000, maskness_thr=0.5)),
+)
 val_dataloader = dict(dataset=dict(pipeline=_base_.pipelines.test_1536))
 test_dataloader = dict(dataset=dict(pipeline=_base_.pipelines.test_1536))
 val_evaluator = dict(max_dets=1000)

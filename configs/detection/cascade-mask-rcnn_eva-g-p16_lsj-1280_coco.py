@@ -19,13 +19,15 @@ _base_ = [
 model = dict(
     init_cfg=dict(type='Pretrained', checkpoint='checkpoints/eva_o365.pth'),
     backbone=dict(arch='giant', drop_path_rate=0.6, with_cp=True),
-    neck=dict(in_channels=1408))
+    neck=dict(in_channels=1408),
+)
 
 train_dataloader = dict(
     batch_size=1,
     sampler=dict(type='InfiniteSampler', shuffle=True),
     batch_sampler=None,
-    dataset=dict(filter_cfg=dict(filter_empty_gt=True, min_size=0), pipeline=_base_.pipelines.train_1280))
+    dataset=dict(filter_cfg=dict(filter_empty_gt=True, min_size=0), pipeline=_base_.pipelines.train_1280),
+)
 val_dataloader = dict(dataset=dict(pipeline=_base_.pipelines.test_1280))
 test_dataloader = dict(dataset=dict(pipeline=_base_.pipelines.test_1280))
 

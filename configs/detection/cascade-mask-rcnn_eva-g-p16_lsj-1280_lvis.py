@@ -14,13 +14,16 @@ federated = dict(type='eva_mm.FederatedLoss', num_classes=1203, num_sampled=50)
 model = dict(
     roi_head=dict(
         bbox_head=[dict(head, num_classes=1203, loss_cls=federated) for head in _base_.model.roi_head.bbox_head],
-        mask_head=dict(num_classes=1203)),
-    test_cfg=dict(rcnn=dict(score_thr=0.02, max_per_img=300)))
+        mask_head=dict(num_classes=1203),
+    ),
+    test_cfg=dict(rcnn=dict(score_thr=0.02, max_per_img=300)),
+)
 
 lvis = dict(type='eva_mm.LVISFormatDataset', data_root='data/lvis_v1/', data_prefix=dict(img=''))
 train_dataloader = dict(
     sampler=dict(_delete_=True, type='eva_mm.RepeatFactorSampler', repeat_thr=0.001),
-    dataset=dict(lvis, ann_file='annotations/lvis_v1_train.json'))
+    dataset=dict(lvis, ann_file='annotations/lvis_v1_train.json'),
+)
 val_dataloader = dict(dataset=dict(lvis, ann_file='annotations/lvis_v1_val.json'))
 test_dataloader = dict(dataset=dict(lvis, ann_file='annotations/lvis_v1_val.json'))
 val_evaluator = dict(
@@ -28,7 +31,8 @@ val_evaluator = dict(
     type='eva_mm.LVISMaxDetsMetric',
     ann_file='data/lvis_v1/annotations/lvis_v1_val.json',
     metric=['bbox', 'segm'],
-    max_dets=300)
+    max_dets=300,
+)
 test_evaluator = val_evaluator
 
 optim_wrapper = dict(optimizer=dict(lr=2e-4))

@@ -1,6 +1,6 @@
 """The released recipe to the letter: no gradient clipping, no guard against losses that are not finite.
 
-    python tools/dist_train.sh configs/detection/cascade-mask-rcnn_eva-g-p16_lsj-1280_lvis_faithful.py 8
+python tools/dist_train.sh configs/detection/cascade-mask-rcnn_eva-g-p16_lsj-1280_lvis_faithful.py 8
 """
 
 _base_ = 'cascade-mask-rcnn_eva-g-p16_lsj-1280_lvis.py'

@@ -17,15 +17,16 @@ model = dict(
         qkv_bias='full',
         drop_path_rate=0.4,
         global_attn_indexes=(5, 11, 17, 23),
-        rel_pos_img_size=1024),
-    neck=dict(in_channels=1024))
+        rel_pos_img_size=1024,
+    ),
+    neck=dict(in_channels=1024),
+)
 
 train_dataloader = dict(batch_size=1, dataset=dict(pipeline=_base_.pipelines.train_1024))
 val_dataloader = dict(dataset=dict(pipeline=_base_.pipelines.test_1024))
 test_dataloader = dict(dataset=dict(pipeline=_base_.pipelines.test_1024))
 
-optim_wrapper = dict(
-    accumulative_counts=16, optimizer=dict(lr=5e-5), paramwise_cfg=dict(layer_decay_rate=0.8))
+optim_wrapper = dict(accumulative_counts=16, optimizer=dict(lr=5e-5), paramwise_cfg=dict(layer_decay_rate=0.8))
 # iterations are of 1 images: 25 epochs of COCO's 117,266 images with objects; the rate falls at 8/9 and 26/27
 train_cfg = dict(max_iters=2931650, val_interval=293165)
 param_scheduler = [

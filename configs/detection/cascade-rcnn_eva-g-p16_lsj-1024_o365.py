@@ -19,22 +19,22 @@ _base_ = [
 model = dict(
     data_preprocessor=dict(pad_size_divisor=1024, pad_mask=False),
     backbone=dict(
-        **_base_.mim_backbone,
-        rel_pos_img_size=1024,
-        freeze_patch_embed=False,
-        drop_path_rate=0.6,
-        with_cp=True),
+        **_base_.mim_backbone, rel_pos_img_size=1024, freeze_patch_embed=False, drop_path_rate=0.6, with_cp=True
+    ),
     neck=dict(in_channels=1408),
     roi_head=dict(
         bbox_head=[dict(head, num_classes=365) for head in _base_.model.roi_head.bbox_head],
         mask_roi_extractor=None,
-        mask_head=None))
+        mask_head=None,
+    ),
+)
 
 o365 = dict(
     type='Objects365V2Dataset',
     data_root='data/Objects365/Obj365_v2/',
     filter_cfg=dict(filter_empty_gt=True, min_size=0),
-    pipeline=_base_.pipelines.boxes_train_1024)
+    pipeline=_base_.pipelines.boxes_train_1024,
+)
 train_dataloader = dict(
     batch_size=1,
     sampler=dict(type='InfiniteSampler', shuffle=True),
@@ -45,7 +45,9 @@ train_dataloader = dict(
         datasets=[
             dict(o365, ann_file='annotations/zhiyuan_objv2_train.json', data_prefix=dict(img='train/')),
             dict(o365, ann_file='annotations/zhiyuan_objv2_val.json', data_prefix=dict(img='val/')),
-        ]))
+        ],
+    ),
+)
 val_dataloader = dict(dataset=dict(pipeline=_base_.pipelines.boxes_test_1024))
 test_dataloader = dict(dataset=dict(pipeline=_base_.pipelines.boxes_test_1024))
 tta_pipeline = _base_.boxes_tta_pipeline

@@ -12,11 +12,16 @@ _base_ = 'cascade-rcnn_eva-g-p16_lsj-1024_o365.py'
 model = dict(
     init_cfg=dict(type='Pretrained', checkpoint='work_dirs/cascade-rcnn_eva-g-p16_lsj-1024_o365/iter_320000.pth'),
     data_preprocessor=dict(pad_size_divisor=1280),
-    backbone=dict(rel_pos_img_size=1280, init_cfg=None))
+    backbone=dict(rel_pos_img_size=1280, init_cfg=None),
+)
 
 train_dataloader = dict(
     dataset=dict(
-        datasets=[dict(part, pipeline=_base_.pipelines.boxes_train_1280) for part in _base_.train_dataloader.dataset.datasets]))
+        datasets=[
+            dict(part, pipeline=_base_.pipelines.boxes_train_1280) for part in _base_.train_dataloader.dataset.datasets
+        ]
+    )
+)
 val_dataloader = dict(dataset=dict(pipeline=_base_.pipelines.boxes_test_1280))
 test_dataloader = dict(dataset=dict(pipeline=_base_.pipelines.boxes_test_1280))
 

@@ -19,15 +19,18 @@ test_pipeline[1].scale = test_pipeline[2].crop_size = 84
 model = dict(
     data_preprocessor=dict(num_classes=10),
     backbone=dict(img_size=84, drop_path_rate=0.0, with_cp=False, **_base_.mim_backbone),
-    head=dict(num_classes=10, in_channels=96, loss=dict(label_smooth_val=0.1)))
+    head=dict(num_classes=10, in_channels=96, loss=dict(label_smooth_val=0.1)),
+)
 
 data = dict(
     data_root='data/nano/imagenet',
-    metainfo=dict(classes=('zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine')))
+    metainfo=dict(classes=('zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine')),
+)
 train_dataloader = dict(
     batch_size=20,
     num_workers=1,
-    dataset=dict(ann_file='meta/train_few.txt', data_prefix='train', pipeline=train_pipeline, **data))
+    dataset=dict(ann_file='meta/train_few.txt', data_prefix='train', pipeline=train_pipeline, **data),
+)
 val_dataloader = dict(batch_size=125, num_workers=1, dataset=dict(pipeline=test_pipeline, **data))
 test_dataloader = val_dataloader
 

@@ -18,22 +18,24 @@ model = dict(
     data_preprocessor=dict(num_classes=10),
     backbone=dict(img_size=84, out_type='avg_featmap', frozen_stages=5, **_base_.mim_backbone),
     neck=dict(input_features=96),
-    head=dict(num_classes=10, in_channels=96))
+    head=dict(num_classes=10, in_channels=96),
+)
 
 data = dict(
     data_root='data/nano/imagenet',
-    metainfo=dict(classes=('zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine')))
+    metainfo=dict(classes=('zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine')),
+)
 train_dataloader = dict(
     batch_size=20,
     num_workers=1,
-    dataset=dict(ann_file='meta/train_few.txt', data_prefix='train', pipeline=train_pipeline, **data))
+    dataset=dict(ann_file='meta/train_few.txt', data_prefix='train', pipeline=train_pipeline, **data),
+)
 val_dataloader = dict(batch_size=125, num_workers=1, dataset=dict(pipeline=test_pipeline, **data))
 test_dataloader = val_dataloader
 
 optim_wrapper = dict(
-    _delete_=True,
-    type='OptimWrapper',
-    optimizer=dict(type='eva_mm.LARS', lr=30.0, momentum=0.9, weight_decay=0.0))
+    _delete_=True, type='OptimWrapper', optimizer=dict(type='eva_mm.LARS', lr=30.0, momentum=0.9, weight_decay=0.0)
+)
 param_scheduler = dict(warmup_epochs=2)
 train_cfg = dict(max_epochs=30, val_interval=10)
 default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=30, max_keep_ckpts=1))

@@ -19,15 +19,19 @@ model = dict(
             dict(head, num_classes=num_classes, **_base_.small_boxes) for head in _base_.model.roi_head.bbox_head
         ],
         mask_roi_extractor=_base_.small_regions,
-        mask_head=dict(num_classes=num_classes, **_base_.small_masks)),
+        mask_head=dict(num_classes=num_classes, **_base_.small_masks),
+    ),
     train_cfg=dict(
         rpn=_base_.small_rpn,
         rpn_proposal=_base_.small_proposals,
-        rcnn=[dict(rcnn[0], sampler=dict(rcnn[0].sampler, num=_base_.sampled_regions)), *rcnn[1:]]))
+        rcnn=[dict(rcnn[0], sampler=dict(rcnn[0].sampler, num=_base_.sampled_regions)), *rcnn[1:]],
+    ),
+)
 
 nano = dict(
     data_root='data/nano/coco/',
-    metainfo=dict(classes=('zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine')))
+    metainfo=dict(classes=('zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine')),
+)
 test = dict(batch_size=8, num_workers=1, dataset=dict(nano, pipeline=_base_.small_test_pipeline))
 train_dataloader = dict(batch_size=8, num_workers=1, dataset=dict(nano, pipeline=_base_.small_train_pipeline))
 val_dataloader = test

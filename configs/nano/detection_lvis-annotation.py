@@ -19,5 +19,6 @@ val_evaluator = dict(
     type='eva_mm.LVISMaxDetsMetric',
     ann_file='data/nano/coco/' + subset,
     metric=['bbox', 'segm'],
-    max_dets=300)
+    max_dets=300,
+)
 test_evaluator = val_evaluator

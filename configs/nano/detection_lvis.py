@@ -20,19 +20,20 @@ model = dict(
             for head in _base_.model.roi_head.bbox_head
         ],
         mask_roi_extractor=_base_.small_regions,
-        mask_head=dict(num_classes=num_classes, **_base_.small_masks)),
+        mask_head=dict(num_classes=num_classes, **_base_.small_masks),
+    ),
     train_cfg=dict(
         rpn=_base_.small_rpn,
         rpn_proposal=_base_.small_proposals,
-        rcnn=[dict(rcnn[0], sampler=dict(rcnn[0].sampler, num=_base_.sampled_regions)), *rcnn[1:]]))
+        rcnn=[dict(rcnn[0], sampler=dict(rcnn[0].sampler, num=_base_.sampled_regions)), *rcnn[1:]],
+    ),
+)
 
 nano = dict(data_root='data/nano/coco/')
 test = dict(batch_size=8, num_workers=1, dataset=dict(nano, pipeline=_base_.small_test_pipeline))
 train_dataloader = dict(
-    batch_size=8,
-    num_workers=1,
-    sampler=dict(repeat_thr=0.05),
-    dataset=dict(nano, pipeline=_base_.small_train_pipeline))
+    batch_size=8, num_workers=1, sampler=dict(repeat_thr=0.05), dataset=dict(nano, pipeline=_base_.small_train_pipeline)
+)
 val_dataloader = test
 test_dataloader = test
 val_evaluator = dict(ann_file='data/nano/coco/annotations/lvis_v1_val.json')

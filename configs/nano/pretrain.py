@@ -15,7 +15,8 @@ masking = dict(grid_size=6, num_masked=15, min_block=4)
 model = dict(
     backbone=dict(arch='nano', img_size=84, drop_path_rate=0.0),
     head=dict(embed_dims=96, out_channels=64),
-    target_generator=dict(model='local-dir:work_dirs/quickstart/teacher', pretrained=None))
+    target_generator=dict(model='local-dir:work_dirs/quickstart/teacher', pretrained=None),
+)
 
 train_dataloader = dict(
     batch_size=64,
@@ -29,7 +30,9 @@ train_dataloader = dict(
             dict(type='eva_mm.PillowRandomResizedCrop', scale=84, crop_ratio_range=(0.5, 1.0)),
             dict(type='eva_mm.BlockwiseMask', **masking),
             dict(type='PackInputs'),
-        ]))
+        ],
+    ),
+)
 val_dataloader = dict(
     batch_size=128,
     num_workers=1,
@@ -41,7 +44,9 @@ val_dataloader = dict(
             dict(type='CenterCrop', crop_size=84),
             dict(type='eva_mm.EvenPatchMask', grid_size=6),
             dict(type='PackInputs'),
-        ]))
+        ],
+    ),
+)
 
 strategy = None
 optim_wrapper = dict(type='OptimWrapper', clip_grad=dict(max_norm=3.0), optimizer=dict(lr=2e-3))

@@ -8,13 +8,12 @@ A run that was stopped and resumed (--resume) has the losses of an uninterrupted
 _base_ = ['pretrain.py']
 
 strategy = dict(
-    _delete_=True,
-    type='eva_mm.EVADeepSpeedStrategy',
-    zero_optimization=dict(stage=1),
-    gradient_clipping=3.0)
+    _delete_=True, type='eva_mm.EVADeepSpeedStrategy', zero_optimization=dict(stage=1), gradient_clipping=3.0
+)
 optim_wrapper = dict(
     _delete_=True,
     type='DeepSpeedOptimWrapper',
     optimizer=_base_.optim_wrapper.optimizer,
     constructor=_base_.optim_wrapper.constructor,
-    paramwise_cfg=_base_.optim_wrapper.paramwise_cfg)
+    paramwise_cfg=_base_.optim_wrapper.paramwise_cfg,
+)

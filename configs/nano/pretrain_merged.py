@@ -12,5 +12,7 @@ model = dict(target_generator=dict(model='local-dir:work_dirs/study/teacher'))
 train_dataloader = dict(
     dataset=dict(
         data_root='data/nano',
-        sources=dict(unlabelled='unlabelled', coco='coco/train2017', ade20k='ade/images/training', _delete_=True)))
+        sources=dict(unlabelled='unlabelled', coco='coco/train2017', ade20k='ade/images/training', _delete_=True),
+    )
+)
 train_cfg = dict(max_epochs=60, val_interval=60)

@@ -25,7 +25,8 @@ model = dict(
         prior_channels=16,
         deform_num_heads=4,
         norm_cfg=dict(type='BN'),
-        with_cp=False),
+        with_cp=False,
+    ),
     decode_head=dict(
         num_classes=num_classes,
         in_channels=[96] * 4,
@@ -40,17 +41,24 @@ model = dict(
                 num_layers=1,
                 layer_cfg=dict(
                     self_attn_cfg=dict(embed_dims=head_dims, num_heads=head_heads),
-                    ffn_cfg=dict(embed_dims=head_dims, feedforward_channels=head_ffn))),
-            positional_encoding=dict(num_feats=head_dims // 2)),
+                    ffn_cfg=dict(embed_dims=head_dims, feedforward_channels=head_ffn),
+                ),
+            ),
+            positional_encoding=dict(num_feats=head_dims // 2),
+        ),
         positional_encoding=dict(num_feats=head_dims // 2),
         transformer_decoder=dict(
             num_layers=3,
             layer_cfg=dict(
                 self_attn_cfg=dict(embed_dims=head_dims, num_heads=head_heads),
                 cross_attn_cfg=dict(embed_dims=head_dims, num_heads=head_heads),
-                ffn_cfg=dict(embed_dims=head_dims, feedforward_channels=head_ffn))),
-        train_cfg=dict(num_points=576)),
-    test_cfg=dict(crop_size=crop_size, stride=(64, 64)))
+                ffn_cfg=dict(embed_dims=head_dims, feedforward_channels=head_ffn),
+            ),
+        ),
+        train_cfg=dict(num_points=576),
+    ),
+    test_cfg=dict(crop_size=crop_size, stride=(64, 64)),
+)
 
 train_pipeline = [
     dict(type='LoadImageFromFile'),
@@ -78,18 +86,17 @@ tta_pipeline = [
             [dict(type='RandomFlip', prob=prob, direction='horizontal') for prob in (0.0, 1.0)],
             [dict(type='LoadAnnotations')],
             [dict(type='PackSegInputs')],
-        ])
+        ],
+    ),
 ]
-_classes = (
-    'zero', 'one', 'two', 'three', 'four', 'palace', 'trees', 'flower', 'leaves', 'officer'
-)
+_classes = ('zero', 'one', 'two', 'three', 'four', 'palace', 'trees', 'flower', 'leaves', 'officer')
 _dataset = dict(
     type='BaseSegDataset',
     data_root='data/nano/ade',
     reduce_zero_label=True,
-    metainfo=dict(classes=_classes, palette=[[25 * i, 255 - 25 * i, 40 * (i % 6)] for i in range(num_classes)]))
-train_dataloader = dict(
-    batch_size=8, num_workers=1, dataset=dict(**_dataset, pipeline=train_pipeline))
+    metainfo=dict(classes=_classes, palette=[[25 * i, 255 - 25 * i, 40 * (i % 6)] for i in range(num_classes)]),
+)
+train_dataloader = dict(batch_size=8, num_workers=1, dataset=dict(**_dataset, pipeline=train_pipeline))
 val_dataloader = dict(num_workers=1, dataset=dict(**_dataset, pipeline=test_pipeline))
 test_dataloader = val_dataloader
 
@@ -100,6 +107,4 @@ param_scheduler = [
     dict(type='PolyLR', power=1.0, eta_min=0.0, begin=0, end=161, by_epoch=False),
 ]
 train_cfg = dict(max_iters=160, val_interval=160)
-default_hooks = dict(
-    logger=dict(interval=10),
-    checkpoint=dict(interval=160, max_keep_ckpts=1))
+default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=160, max_keep_ckpts=1))

@@ -19,7 +19,10 @@ model = dict(
             augments=[
                 dict(type='CutmixBlending', alpha=0.1, num_classes=classes),
                 dict(type='MixupBlending', alpha=0.1, num_classes=classes),
-            ])))
+            ]
+        )
+    ),
+)
 
 train_dataloader = dict(batch_size=16, num_workers=1, dataset=dict(**_base_.nano_train, num_frames=4))
 val_dataloader = dict(batch_size=40, num_workers=1, dataset=dict(**_base_.nano_val, num_frames=4))

@@ -11,13 +11,10 @@ _base_ = ['../video/eva-g-p14_16f-224_k400.py', '_base_/video_data.py']
 checkpoint = 'work_dirs/video/epoch_5.pth'
 model = dict(
     backbone=dict(
-        arch='nano',
-        num_frames=8,
-        img_size=84,
-        drop_path_rate=0.0,
-        with_cp=False,
-        init_cfg=dict(checkpoint=checkpoint)),
-    cls_head=dict(num_classes=4, in_channels=96, start_from=dict(checkpoint=checkpoint, rows=None)))
+        arch='nano', num_frames=8, img_size=84, drop_path_rate=0.0, with_cp=False, init_cfg=dict(checkpoint=checkpoint)
+    ),
+    cls_head=dict(num_classes=4, in_channels=96, start_from=dict(checkpoint=checkpoint, rows=None)),
+)
 
 train_dataloader = dict(batch_size=8, num_workers=1, dataset=dict(**_base_.nano_train, num_frames=8))
 val_dataloader = dict(batch_size=40, num_workers=1, dataset=dict(**_base_.nano_val, num_frames=8))

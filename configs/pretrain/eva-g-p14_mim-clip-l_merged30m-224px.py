@@ -25,7 +25,8 @@ model = dict(
     data_preprocessor=dict(type='SelfSupDataPreprocessor', **_base_.clip_preprocessor),
     backbone=dict(type='eva_mm.EVAPretrainViT', arch='giant', img_size=224, patch_size=14, drop_path_rate=0.1),
     head=dict(type='eva_mm.MaskedFeatureHead', embed_dims=1408, out_channels=768),
-    target_generator=dict(type='eva_mm.CLIPTeacher', model='ViT-L-14-quickgelu', pretrained='openai'))
+    target_generator=dict(type='eva_mm.CLIPTeacher', model='ViT-L-14-quickgelu', pretrained='openai'),
+)
 
 train_dataloader = dict(
     batch_size=32,
@@ -45,7 +46,9 @@ train_dataloader = dict(
             dict(type='eva_mm.PillowRandomResizedCrop', scale=224, crop_ratio_range=(0.2, 1.0)),
             dict(type='eva_mm.BlockwiseMask', grid_size=16, num_masked=105),
             dict(type='PackInputs'),
-        ]))
+        ],
+    ),
+)
 val_dataloader = dict(
     batch_size=48,
     num_workers=10,
@@ -61,13 +64,16 @@ val_dataloader = dict(
             dict(type='CenterCrop', crop_size=224),
             dict(type='eva_mm.EvenPatchMask', grid_size=16),
             dict(type='PackInputs'),
-        ]))
+        ],
+    ),
+)
 val_evaluator = dict(type='eva_mm.MIMLoss')
 
 optim_wrapper = dict(type='DeepSpeedOptimWrapper', optimizer=dict(lr=1e-3, betas=(0.9, 0.98), eps=1e-6))
 strategy = dict(gradient_clipping=3.0)
 param_scheduler = dict(
-    type='eva_mm.EVACosineLR', warmup_epochs=2, eta_min_ratio=1e-2, by_epoch=True, convert_to_iter_based=True)
+    type='eva_mm.EVACosineLR', warmup_epochs=2, eta_min_ratio=1e-2, by_epoch=True, convert_to_iter_based=True
+)
 train_cfg = dict(max_epochs=150, val_interval=1)
 # about every 20 minutes at the published speed
 default_hooks = dict(checkpoint=dict(by_epoch=False, interval=1000, max_keep_ckpts=3))

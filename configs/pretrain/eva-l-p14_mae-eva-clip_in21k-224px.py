@@ -15,7 +15,8 @@ model = dict(
     backbone=dict(type='eva_mm.EVAMAEViT', arch='large', mask_ratio=0.75, drop_path_rate=0.0),
     head=dict(embed_dims=512, out_channels=1024, init_std=None),
     # export checkpoints/eva_clip_psz14.pt with tools/model_converters/convert_eva.py --task clip --to open_clip
-    target_generator=dict(model='local-dir:checkpoints/eva_clip_psz14_open_clip', pretrained=None))
+    target_generator=dict(model='local-dir:checkpoints/eva_clip_psz14_open_clip', pretrained=None),
+)
 
 train_dataloader = dict(
     dataset=dict(
@@ -25,9 +26,12 @@ train_dataloader = dict(
             dict(type='RandomFlip', prob=0.5),
             dict(type='eva_mm.PillowRandomResizedCrop', scale=224, crop_ratio_range=(0.2, 1.0)),
             dict(type='PackInputs'),
-        ]))
+        ],
+    )
+)
 # no mask of its own: the model hides a random 75 % in the validation as well
 val_dataloader = dict(
-    dataset=dict(pipeline=[step for step in _base_.val_dataloader.dataset.pipeline if 'Mask' not in step.type]))
+    dataset=dict(pipeline=[step for step in _base_.val_dataloader.dataset.pipeline if 'Mask' not in step.type])
+)
 optim_wrapper = dict(optimizer=dict(lr=2.4e-3, betas=(0.9, 0.95)))
 param_scheduler = dict(eta_min_ratio=1e-5 / 2.4e-3)

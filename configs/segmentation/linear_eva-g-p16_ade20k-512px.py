@@ -15,7 +15,8 @@ model = dict(
         out_indices=-1,
         drop_path_rate=0.0,
         frozen_stages=40,
-        init_cfg=dict(checkpoint='checkpoints/eva_psz14to16.pt')),
+        init_cfg=dict(checkpoint='checkpoints/eva_psz14to16.pt'),
+    ),
     neck=None,
     decode_head=dict(
         _delete_=True,
@@ -29,8 +30,10 @@ model = dict(
         norm_cfg=dict(type='SyncBN'),
         act_cfg=None,
         num_classes=150,
-        loss_decode=dict(type='CrossEntropyLoss')),
-    auxiliary_head=None)
+        loss_decode=dict(type='CrossEntropyLoss'),
+    ),
+    auxiliary_head=None,
+)
 
 train_dataloader = dict(batch_size=2)
 optim_wrapper = dict(optimizer=dict(lr=1e-3), paramwise_cfg=dict(layer_decay_rate=1.0))

@@ -18,7 +18,8 @@ _base_ = ['mask2former_eva-g-p16-adapter_ade20k-896px.py']
 load_from = 'checkpoints/eva_sem_seg_mask2former_cocostuff_relpos_layerscale_9dec_53p2.pth'
 model = dict(
     backbone=dict(relative_position_bias=True, layer_scale_init_value=1.0),
-    decode_head=dict(transformer_decoder=dict(num_layers=9)))
+    decode_head=dict(transformer_decoder=dict(num_layers=9)),
+)
 
 train_dataloader = dict(batch_size=2)
 optim_wrapper = dict(optimizer=dict(lr=1e-5), paramwise_cfg=dict(layer_decay_rate=0.9))

@@ -12,7 +12,8 @@ _base_ = ['mask2former_eva-g-p16-adapter_coco-stuff164k-896px.py']
 
 model = dict(
     backbone=dict(relative_position_bias=True, layer_scale_init_value=1.0),
-    decode_head=dict(transformer_decoder=dict(num_layers=9)))
+    decode_head=dict(transformer_decoder=dict(num_layers=9)),
+)
 
 train_dataloader = dict(batch_size=2)
 optim_wrapper = dict(optimizer=dict(lr=1e-5))

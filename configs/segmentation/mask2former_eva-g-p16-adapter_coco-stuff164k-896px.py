@@ -19,10 +19,11 @@ model = dict(decode_head=dict(num_classes=num_classes, loss_cls=dict(class_weigh
 coco_stuff = dict(type='COCOStuffDataset', data_root='data/coco_stuff164k')
 train_dataloader = dict(
     batch_size=1,
-    dataset=dict(
-        **coco_stuff, data_prefix=dict(img_path='images/train2017', seg_map_path='annotations/train2017')))
+    dataset=dict(**coco_stuff, data_prefix=dict(img_path='images/train2017', seg_map_path='annotations/train2017')),
+)
 val_dataloader = dict(
-    dataset=dict(**coco_stuff, data_prefix=dict(img_path='images/val2017', seg_map_path='annotations/val2017')))
+    dataset=dict(**coco_stuff, data_prefix=dict(img_path='images/val2017', seg_map_path='annotations/val2017'))
+)
 test_dataloader = val_dataloader
 
 optim_wrapper = dict(optimizer=dict(lr=1.5e-5), paramwise_cfg=dict(layer_decay_rate=0.95))

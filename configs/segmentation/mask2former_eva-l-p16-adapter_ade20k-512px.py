@@ -17,13 +17,15 @@ model = dict(
         qkv_bias='full',
         drop_path_rate=0.3,
         deform_num_heads=16,
-        norm_cfg=dict(type='BN')),
-    decode_head=dict(in_channels=[1024] * 4))
+        norm_cfg=dict(type='BN'),
+    ),
+    decode_head=dict(in_channels=[1024] * 4),
+)
 
 train_dataloader = dict(batch_size=4)
 optim_wrapper = dict(
-    optimizer=dict(lr=1e-5),
-    paramwise_cfg=dict(_delete_=True, **_base_.rate_rules.corrected, layer_decay_rate=0.9))
+    optimizer=dict(lr=1e-5), paramwise_cfg=dict(_delete_=True, **_base_.rate_rules.corrected, layer_decay_rate=0.9)
+)
 param_scheduler = [
     dict(type='LinearLR', start_factor=1e-6, begin=0, end=1501, by_epoch=False),
     dict(type='PolyLR', power=1.0, eta_min=0.0, begin=0, end=80001, by_epoch=False),

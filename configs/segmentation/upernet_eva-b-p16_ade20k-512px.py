@@ -27,8 +27,10 @@ model = dict(
         patch_size=16,
         out_indices=(3, 5, 7, 11),
         out_type='featmap',
-        drop_path_rate=0.1),
-    test_cfg=dict(mode='slide', crop_size=(512, 512), stride=(341, 341)))
+        drop_path_rate=0.1,
+    ),
+    test_cfg=dict(mode='slide', crop_size=(512, 512), stride=(341, 341)),
+)
 
 train_dataloader = dict(batch_size=4)
 optim_wrapper = dict(
@@ -36,7 +38,8 @@ optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=3e-5, betas=(0.9, 0.999), weight_decay=0.05),
     constructor='eva_mm.LayerDecayOptimWrapperConstructor',
-    paramwise_cfg=dict(**_base_.rate_rules.corrected, layer_decay_rate=0.9))
+    paramwise_cfg=dict(**_base_.rate_rules.corrected, layer_decay_rate=0.9),
+)
 param_scheduler = [
     dict(type='LinearLR', start_factor=1e-6, begin=0, end=1501, by_epoch=False),
     dict(type='PolyLR', power=1.0, eta_min=0.0, begin=0, end=80001, by_epoch=False),

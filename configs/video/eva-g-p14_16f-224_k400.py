@@ -11,20 +11,17 @@ SampleSegments(random=True) in the test pipeline does the same.
 _base_ = ['eva-g-p14_8f-224_k722.py']
 
 model = dict(
-    backbone=dict(
-        num_frames=16,
-        drop_path_rate=0.2,
-        init_cfg=dict(checkpoint='checkpoints/eva_video_k722.pth')),
+    backbone=dict(num_frames=16, drop_path_rate=0.2, init_cfg=dict(checkpoint='checkpoints/eva_video_k722.pth')),
     cls_head=dict(
-        num_classes=400,
-        start_from=dict(checkpoint='checkpoints/eva_video_k722.pth', rows='data/k722/rows_k400.txt')),
-    data_preprocessor=dict(blending=None))
+        num_classes=400, start_from=dict(checkpoint='checkpoints/eva_video_k722.pth', rows='data/k722/rows_k400.txt')
+    ),
+    data_preprocessor=dict(blending=None),
+)
 
 train_dataloader = dict(batch_size=1, dataset=dict(num_frames=16, ann_file='k722/k400_train.txt'))
 val_dataloader = dict(dataset=dict(num_frames=16, ann_file='k722/k400_val.txt'))
 test_dataloader = dict(dataset=dict(num_frames=16, ann_file='k722/k400_val.txt'))
 
-optim_wrapper = dict(
-    accumulative_counts=4, optimizer=dict(lr=1e-6), paramwise_cfg=dict(layer_decay_rate=0.95))
+optim_wrapper = dict(accumulative_counts=4, optimizer=dict(lr=1e-6), paramwise_cfg=dict(layer_decay_rate=0.95))
 param_scheduler = []
 train_cfg = dict(max_epochs=1)

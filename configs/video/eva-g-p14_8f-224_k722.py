@@ -15,7 +15,8 @@ model = dict(
         arch='giant',
         num_frames=8,
         drop_path_rate=0.3,
-        init_cfg=dict(type='Pretrained', checkpoint='checkpoints/eva_psz14.pt')),
+        init_cfg=dict(type='Pretrained', checkpoint='checkpoints/eva_psz14.pt'),
+    ),
     cls_head=dict(num_classes=722),
     data_preprocessor=dict(
         blending=dict(
@@ -23,7 +24,10 @@ model = dict(
             augments=[
                 dict(type='CutmixBlending', alpha=1.0, num_classes=722),
                 dict(type='MixupBlending', alpha=0.8, num_classes=722),
-            ])))
+            ],
+        )
+    ),
+)
 
 train_dataloader = dict(batch_size=2, dataset=dict(num_frames=8, ann_file='k722/k722_train.txt'))
 val_dataloader = dict(dataset=dict(num_frames=8, ann_file='k722/k722_val.txt'))
@@ -38,5 +42,6 @@ param_scheduler = dict(
     delay=1,
     eta_min_ratio=1e-2,
     by_epoch=True,
-    convert_to_iter_based=True)
+    convert_to_iter_based=True,
+)
 train_cfg = dict(max_epochs=40)

@@ -60,11 +60,7 @@ def describe_family(checkpoint: Mapping[str, Tensor], backbone: nn.Module | None
     depth = len({name.split('.')[1] for name in shapes if name.startswith('blocks.')})
     known = {name: row for name, row in _known(backbone).items() if _first_block(row[1]).keys() == block.keys()}
     # a detector's file has no tokens, and an image classifier's no attention pool
-    marked = {
-        name: row
-        for name, row in known.items()
-        if all((mark in shapes) == (mark in row[1]) for mark in _MARKS)
-    }
+    marked = {name: row for name, row in known.items() if all((mark in shapes) == (mark in row[1]) for mark in _MARKS)}
     family = marked or known
     exact = [name for name, (layers, own) in family.items() if _first_block(own) == block and layers == depth]
     names = exact or list(family)

@@ -26,6 +26,7 @@ __all__ = [
     'square_grid',
 ]
 
+
 def square_grid(tokens: int) -> tuple[int, int]:
     """Grid (s, s) of ``tokens`` = s * s patches.
 
@@ -110,9 +111,7 @@ def resize_positions(
     return resize_position_embedding(pos_embed, grid, new_grid, rows, rule)
 
 
-def resize_relative_position_table(
-    table: Tensor, window: tuple[int, int], new_window: tuple[int, int]
-) -> Tensor:
+def resize_relative_position_table(table: Tensor, window: tuple[int, int], new_window: tuple[int, int]) -> Tensor:
     """Resize a BEiT relative-position bias table (arXiv 2106.08254) to another window.
 
     Cubic spline over relative distances; those of the old window are placed geometrically, so that near distances

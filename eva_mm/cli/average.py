@@ -32,4 +32,3 @@ def run(args: argparse.Namespace) -> None:
         grid = recorded_grid(read_checkpoint(args.checkpoints[0]))
         path = write_weights(averaged, args.out, wrapper='state_dict', grid=grid)
         print(f'wrote {path}: the mean of {len(args.checkpoints)} checkpoints, {len(averaged)} tensors')
-

@@ -77,4 +77,3 @@ def run(args: argparse.Namespace) -> None:
         print(report)
         dst = open_clip_folder(args.dst) if as_folder else args.dst
         print('wrote', write_weights(weights, dst, WRAPPERS[args.to], grid=grid))
-

@@ -11,4 +11,6 @@ model = dict(
         arch=dict(embed_dims=352, num_layers=1, num_heads=4, feedforward_channels=1408),
         img_size=224,
         rel_pos_img_size=1280,
-        global_attn_indexes=(0,)))
+        global_attn_indexes=(0,),
+    )
+)

@@ -29,14 +29,10 @@ class OneSentenceParser(argparse.ArgumentParser):
 
 def parse_arguments(argv: list[str] | None, sets: list[str]) -> argparse.Namespace:
     """Read and check the command line."""
-    parser = OneSentenceParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('out', type=Path, help='new or empty folder')
     parser.add_argument('--seed', type=int, default=0, help='default 0')
-    parser.add_argument(
-        '--scale', type=float, default=1.0, help='factor on the size of every set, default 1'
-    )
+    parser.add_argument('--scale', type=float, default=1.0, help='factor on the size of every set, default 1')
     parser.add_argument(
         '--only',
         nargs='+',
@@ -45,9 +41,7 @@ def parse_arguments(argv: list[str] | None, sets: list[str]) -> argparse.Namespa
         metavar='SET',
         help=f'some of: {" ".join(sets)}',
     )
-    parser.add_argument(
-        '--jobs', type=int, default=os.cpu_count() or 1, help='processes, default one per core'
-    )
+    parser.add_argument('--jobs', type=int, default=os.cpu_count() or 1, help='processes, default one per core')
     arguments = parser.parse_args(argv)
     if arguments.seed < 0:
         parser.error(f'--seed was {arguments.seed}, but must be 0 or more')
@@ -73,9 +67,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv, list(SETS))
     only = [name for name in SETS if name in arguments.only]
     try:
-        made = build(
-            arguments.out, Arguments(arguments.seed, arguments.scale, only), arguments.jobs
-        )
+        made = build(arguments.out, Arguments(arguments.seed, arguments.scale, only), arguments.jobs)
     except OccupiedError as error:
         print(error, file=sys.stderr)
         return 2

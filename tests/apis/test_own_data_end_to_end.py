@@ -25,6 +25,7 @@ ONE_EPOCH = [
     'param_scheduler.warmup_epochs=0',
 ]
 
+
 def _batch(size: int) -> str:
     return f'train_dataloader.batch_size={size}'
 

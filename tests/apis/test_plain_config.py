@@ -23,7 +23,7 @@ def test_what_a_checkpoint_keeps_of_a_config_is_read_back(name):
         "a = open('{victim}', 'w')",
         "a = dict(b=__import__('pathlib').Path('{victim}').touch())",
         "a = [print('x') for _ in (1,)]",
-        "a = (lambda: 1)()",
+        'a = (lambda: 1)()',
         "a = dict(**{{'b': 1}})",
         'a = b',
         'a.b = 1',

@@ -20,7 +20,7 @@ def _train(*arguments: str) -> subprocess.CompletedProcess:
     'arguments, message',
     [
         (['configs/nowhere.py'], 'Config not found: configs/nowhere.py'),
-        (['README.md'], "README.md is not a Python config"),
+        (['README.md'], 'README.md is not a Python config'),
         ([NANO, '--cfg-options', 'trian_cfg.max_epochs=1'], "no key 'trian_cfg'"),
         ([NANO, '--cfg-options', 'train_cfg.max_epochs'], 'expected KEY=VALUE'),
         (

@@ -118,8 +118,9 @@ def test_the_report_accounts_for_every_weight(family, small_arch):
     weights = {**family('mim'), 'mystery.weight': torch.zeros(1)}
     report = convert_state_dict(weights, 'classification', target=classifier(small_arch).state_dict()).report
     assert report.dropped.keys() == {'mask_token', 'norm.weight', 'norm.bias', 'lm_head.weight', 'lm_head.bias'}
-    assert report.fresh.keys() == {f'{name}.{kind}' for name in ('backbone.fc_norm', 'head.fc') for kind in
-                                   ('weight', 'bias')}
+    assert report.fresh.keys() == {
+        f'{name}.{kind}' for name in ('backbone.fc_norm', 'head.fc') for kind in ('weight', 'bias')
+    }
     assert report.unexpected == ['mystery.weight']
     assert len(report.loaded) + len(report.dropped) + len(report.unexpected) == len(weights)
     text = str(report)

@@ -117,9 +117,7 @@ def test_init_cfg_takes_any_file_resized(mim_file, small_arch):
 
 
 def test_init_cfg_of_pretraining_continues_it(mim_file, small_arch):
-    backbone = EVAPretrainViT(
-        arch=small_arch, img_size=56, init_cfg=dict(type='Pretrained', checkpoint=str(mim_file))
-    )
+    backbone = EVAPretrainViT(arch=small_arch, img_size=56, init_cfg=dict(type='Pretrained', checkpoint=str(mim_file)))
     backbone.init_weights()
     weights = read_checkpoint(mim_file)['model']
     assert torch.equal(backbone.mask_token, weights['mask_token'])

@@ -14,6 +14,8 @@ from torchvision.transforms import InterpolationMode
 pytest.importorskip('mmpretrain')
 
 CONFIG = Path(__file__).parents[2] / 'configs/classification/eva-g-p14_in21k-pre_in1k-336px.py'
+
+
 @pytest.fixture(scope='module')
 def image():
     """(120, 160, 3) uint8 RGB with smooth and sharp parts."""

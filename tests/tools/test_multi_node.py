@@ -41,11 +41,7 @@ class Nodes:
             )  # fmt: skip
             command = ['bash', 'tools/dist_train.sh', 'configs/nano/pretrain_deepspeed.py', '1', *arguments]
             with open(self.log, 'ab') as log:
-                self.processes.append(
-                    subprocess.Popen(
-                        command, cwd=ROOT, env=environment, stdout=log, stderr=log
-                    )
-                )
+                self.processes.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log))
 
     def signal(self, rank: int, number: int) -> None:
         """Send a signal to all processes of a node."""

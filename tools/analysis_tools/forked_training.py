@@ -60,8 +60,7 @@ class ForkedTraining:
             port = free.getsockname()[1]
         fork = multiprocessing.get_context('fork')
         processes = [
-            fork.Process(target=self._train, args=(work_dir, resume, rank, port))
-            for rank in range(self.processes)
+            fork.Process(target=self._train, args=(work_dir, resume, rank, port)) for rank in range(self.processes)
         ]
         for process in processes:
             process.start()

@@ -21,11 +21,13 @@ train_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=True),
     drop_last=True,
     dataset=dict(type='ImageNet', data_root='data/imagenet', split='train', pipeline=train_pipeline),
-    **loader)
+    **loader,
+)
 val_dataloader = dict(
     batch_size=24,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(type='ImageNet', data_root='data/imagenet', split='val', pipeline=test_pipeline),
-    **loader)
+    **loader,
+)
 test_dataloader = val_dataloader
 val_evaluator = test_evaluator = dict(type='Accuracy', topk=(1, 5))

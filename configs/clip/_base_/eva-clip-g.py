@@ -11,4 +11,6 @@ model = dict(
         type='ImgDataPreprocessor',
         mean=_base_.clip_preprocessor.mean,
         std=_base_.clip_preprocessor.std,
-        bgr_to_rgb=True))
+        bgr_to_rgb=True,
+    ),
+)

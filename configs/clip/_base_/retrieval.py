@@ -10,5 +10,7 @@ test_dataloader = dict(
             *_base_.resize,
             dict(type='eva_mm.CLIPTokenize', context_length=77),
             dict(type='eva_mm.PackImageText', meta_keys=('img_path', 'text')),
-        ]))
+        ],
+    )
+)
 test_evaluator = dict(_delete_=True, type='eva_mm.RetrievalRecall')

@@ -9,5 +9,7 @@ test_dataloader = dict(
             _base_.load_image,
             *_base_.resize,
             dict(type='PackInputs', meta_keys=('img_path', 'eval_set', 'labels', 'real_labels', 'candidates')),
-        ]))
+        ],
+    )
+)
 test_evaluator = dict(_delete_=True, type='eva_mm.RobustnessTable')

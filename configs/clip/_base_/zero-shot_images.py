@@ -11,6 +11,7 @@ test_dataloader = dict(
     batch_size=128,
     num_workers=8,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(pipeline=[load_image, *resize, dict(type='PackInputs')]))
+    dataset=dict(pipeline=[load_image, *resize, dict(type='PackInputs')]),
+)
 test_evaluator = dict(type='eva_mm.ZeroShotAccuracy')
 test_cfg = dict()

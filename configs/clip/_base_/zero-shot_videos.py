@@ -8,7 +8,9 @@ model = dict(
         type='ActionDataPreprocessor',
         mean=_base_.clip_preprocessor.mean,
         std=_base_.clip_preprocessor.std,
-        format_shape='NCHW'))
+        format_shape='NCHW',
+    )
+)
 test_dataloader = dict(
     batch_size=64,
     num_workers=8,
@@ -25,6 +27,8 @@ test_dataloader = dict(
             dict(type='eva_mm.CenterView', size=224),
             dict(type='FormatShape', input_format='NCHW'),
             dict(type='PackActionInputs'),
-        ]))
+        ],
+    ),
+)
 test_evaluator = dict(type='eva_mm.ZeroShotAccuracy')
 test_cfg = dict(type='TestLoop')

@@ -36,7 +36,8 @@ def augmented(sides, masks):
                 [dict(type='RandomFlip', prob=prob) for prob in (0.0, 1.0)],
                 [dict(type='LoadAnnotations', with_bbox=True, with_mask=masks)],
                 [dict(type='PackDetInputs', meta_keys=meta_keys)],
-            ]),
+            ],
+        ),
     ]
 
 
@@ -50,7 +51,8 @@ pipelines = dict(
     boxes_train_1280=jitter(1280, False),
     boxes_test_1024=longest_side(1024, False),
     boxes_test_1280=longest_side(1280, False),
-    boxes_test_1536=longest_side(1536, False))
+    boxes_test_1536=longest_side(1536, False),
+)
 
 # Ours: the release's test-time augmentation is not public. tools/test.py --tta; masks are averaged over all views.
 tta_pipeline = augmented((1024, 1280, 1536), True)

@@ -9,7 +9,8 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=35.0),
     optimizer=dict(type='AdamW', betas=(0.9, 0.999), weight_decay=0.1),
     constructor='eva_mm.LayerDecayOptimWrapperConstructor',
-    paramwise_cfg=dict(layer_decay_rate=0.9))
+    paramwise_cfg=dict(layer_decay_rate=0.9),
+)
 train_cfg = dict(type='IterBasedTrainLoop', val_interval=5000)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

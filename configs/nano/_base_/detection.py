@@ -5,22 +5,18 @@ _base_ = '../../_base_/eva-nano.py'
 side, window, channels, head_channels = 160, 5, 48, 32
 # 7 bins for an object of 14 patches are 3 for one of 5; with more, the heads read digits from the patches alone
 bins = 3
-small_boxes = dict(
-    in_channels=channels, conv_out_channels=head_channels, fc_out_channels=96, roi_feat_size=bins)
+small_boxes = dict(in_channels=channels, conv_out_channels=head_channels, fc_out_channels=96, roi_feat_size=bins)
 small_masks = dict(in_channels=channels, conv_out_channels=head_channels)
 small_model = dict(
     init_cfg=None,
     data_preprocessor=dict(pad_size_divisor=side),
     backbone=dict(
-        **_base_.mim_backbone,
-        img_size=96,
-        window_size=window,
-        rel_pos_img_size=side,
-        drop_path_rate=0.0,
-        with_cp=False),
+        **_base_.mim_backbone, img_size=96, window_size=window, rel_pos_img_size=side, drop_path_rate=0.0, with_cp=False
+    ),
     neck=dict(in_channels=96, out_channels=channels),
     rpn_head=dict(in_channels=channels, feat_channels=channels, anchor_generator=dict(scales=[4])),
-    test_cfg=dict(rpn=dict(nms_pre=200, max_per_img=50), rcnn=dict(max_per_img=20)))
+    test_cfg=dict(rpn=dict(nms_pre=200, max_per_img=50), rcnn=dict(max_per_img=20)),
+)
 # an object of the size of a pre-training image, 84 pixels here and 224 there, is taken from stride 16
 small_regions = dict(out_channels=channels, finest_scale=21)
 small_box_regions = dict(roi_layer=dict(output_size=bins), **small_regions)
@@ -53,7 +49,8 @@ small_tta_pipeline = [
             [dict(type='RandomFlip', prob=0.0)],
             [dict(type='LoadAnnotations', with_bbox=True, with_mask=True)],
             [dict(type='PackDetInputs', meta_keys=small_meta_keys)],
-        ]),
+        ],
+    ),
 ]
 small_optim = dict(
     _delete_=True,
@@ -61,4 +58,5 @@ small_optim = dict(
     clip_grad=dict(max_norm=35.0),
     optimizer=dict(type='AdamW', lr=1e-3, betas=(0.9, 0.999), weight_decay=0.1),
     constructor='eva_mm.LayerDecayOptimWrapperConstructor',
-    paramwise_cfg=dict(layer_decay_rate=0.9))
+    paramwise_cfg=dict(layer_decay_rate=0.9),
+)

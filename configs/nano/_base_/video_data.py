@@ -31,7 +31,6 @@ nano_test_pipeline = [
     dict(type='PackActionInputs'),
 ]
 nano_data = dict(data_root='data/nano/kinetics', metainfo=dict(classes='data/nano/kinetics/classes.txt'))
-nano_train = dict(
-    **nano_data, data_prefix=dict(video='train'), ann_file='train_list.txt', pipeline=nano_train_pipeline)
+nano_train = dict(**nano_data, data_prefix=dict(video='train'), ann_file='train_list.txt', pipeline=nano_train_pipeline)
 nano_val = dict(**nano_data, data_prefix=dict(video='val'), ann_file='val_list.txt', pipeline=nano_val_pipeline)
 nano_test = dict(**nano_data, data_prefix=dict(video='val'), ann_file='val_list.txt', pipeline=nano_test_pipeline)

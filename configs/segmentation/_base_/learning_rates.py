@@ -12,16 +12,19 @@ rate_rules = dict(
         bias_decay_mult=0.0,
         flat_decay_mult=0.0,
         first_layer_keys=[
-            'decode_head.query_embed', 'decode_head.query_feat', 'decode_head.level_embed', 'decode_head.cls_embed',
-            'decode_head.mask_embed'
-        ]),
+            'decode_head.query_embed',
+            'decode_head.query_feat',
+            'decode_head.level_embed',
+            'decode_head.cls_embed',
+            'decode_head.mask_embed',
+        ],
+    ),
     corrected=dict(
         norm_decay_mult=0.0,
         bias_decay_mult=0.0,
         flat_decay_mult=0.0,
-        custom_keys={
-            '.pos_embed': dict(decay_mult=0.0),
-            '.cls_token': dict(decay_mult=0.0)
-        }))
+        custom_keys={'.pos_embed': dict(decay_mult=0.0), '.cls_token': dict(decay_mult=0.0)},
+    ),
+)
 
 learning_rates = rate_rules['{{$EVA_SEG_RATES:released}}']

@@ -7,14 +7,16 @@ head_size = dict(dims=1024, heads=32, ffn_dims=4096)
 
 # windows are 896 x 896 whatever the image: a shorter side is padded with black, before normalisation
 data_preprocessor = dict(
-    type='eva_mm.BlackPadSegPreProcessor', size=crop_size, test_cfg=dict(_delete_=True, size=crop_size))
+    type='eva_mm.BlackPadSegPreProcessor', size=crop_size, test_cfg=dict(_delete_=True, size=crop_size)
+)
 model = dict(
     data_preprocessor=data_preprocessor,
     backbone=dict(
         arch='giant',
         img_size=896,
         drop_path_rate=0.5,
-        init_cfg=dict(type='Pretrained', checkpoint='checkpoints/eva_psz14to16.pt')),
+        init_cfg=dict(type='Pretrained', checkpoint='checkpoints/eva_psz14to16.pt'),
+    ),
     decode_head=dict(
         in_channels=[1408] * 4,
         feat_channels=head_size['dims'],
@@ -25,16 +27,23 @@ model = dict(
                 num_layers=6,
                 layer_cfg=dict(
                     self_attn_cfg=dict(embed_dims=head_size['dims'], num_heads=head_size['heads']),
-                    ffn_cfg=dict(embed_dims=head_size['dims'], feedforward_channels=head_size['ffn_dims']))),
-            positional_encoding=dict(num_feats=head_size['dims'] // 2)),
+                    ffn_cfg=dict(embed_dims=head_size['dims'], feedforward_channels=head_size['ffn_dims']),
+                ),
+            ),
+            positional_encoding=dict(num_feats=head_size['dims'] // 2),
+        ),
         positional_encoding=dict(num_feats=head_size['dims'] // 2),
         transformer_decoder=dict(
             num_layers=8,
             layer_cfg=dict(
                 self_attn_cfg=dict(embed_dims=head_size['dims'], num_heads=head_size['heads']),
                 cross_attn_cfg=dict(embed_dims=head_size['dims'], num_heads=head_size['heads']),
-                ffn_cfg=dict(embed_dims=head_size['dims'], feedforward_channels=head_size['ffn_dims'])))),
-    test_cfg=dict(mode='slide', crop_size=crop_size, stride=(512, 512)))
+                ffn_cfg=dict(embed_dims=head_size['dims'], feedforward_channels=head_size['ffn_dims']),
+            ),
+        ),
+    ),
+    test_cfg=dict(mode='slide', crop_size=crop_size, stride=(512, 512)),
+)
 
 train_pipeline = [
     dict(type='LoadImageFromFile'),
@@ -66,7 +75,8 @@ tta_pipeline = [
             [dict(type='RandomFlip', prob=prob, direction='horizontal') for prob in (0.0, 1.0)],
             [dict(type='LoadAnnotations')],
             [dict(type='PackSegInputs')],
-        ])
+        ],
+    ),
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -7,10 +7,9 @@ model = dict(
     cls_head=dict(type='eva_mm.EVAVideoHead', in_channels=1408, label_smooth_eps=0.1, average_clips='prob'),
     # ImageNet's mean and std, although the weights come from CLIP-normalised pre-training
     data_preprocessor=dict(
-        type='ActionDataPreprocessor',
-        mean=[123.675, 116.28, 103.53],
-        std=[58.395, 57.12, 57.375],
-        format_shape='NCTHW'))
+        type='ActionDataPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], format_shape='NCTHW'
+    ),
+)
 
 # the number of frames is that of the data set
 train_pipeline = [
@@ -52,19 +51,22 @@ train_dataloader = dict(
     persistent_workers=True,
     drop_last=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(**dataset, pipeline=train_pipeline))
+    dataset=dict(**dataset, pipeline=train_pipeline),
+)
 val_dataloader = dict(
     batch_size=2,
     num_workers=8,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(**dataset, pipeline=val_pipeline, test_mode=True))
+    dataset=dict(**dataset, pipeline=val_pipeline, test_mode=True),
+)
 # one video is 12 views
 test_dataloader = dict(
     batch_size=1,
     num_workers=8,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(**dataset, pipeline=test_pipeline, test_mode=True))
+    dataset=dict(**dataset, pipeline=test_pipeline, test_mode=True),
+)
 val_evaluator = dict(type='eva_mm.VideoAccuracy')
 test_evaluator = val_evaluator
 

@@ -167,13 +167,13 @@ def make_config(task: str, size: str, data_root: str, gpu_memory: float, gpus: i
         made.settings['strategy'] = dict(gradient_accumulation_steps=accumulated)
     else:
         made.settings['optim_wrapper'] = dict(accumulative_counts=accumulated, optimizer=dict(lr=lr))
-    fewer = '' if target == recipe.batch else f', smaller than the recipe\'s because an epoch has {samples} samples'
+    fewer = '' if target == recipe.batch else f", smaller than the recipe's because an epoch has {samples} samples"
     made.reasons += [
         f'Batch: {batch} on each of {gpus} GPUs x {accumulated} accumulated = {effective}{fewer}.',
         f'Memory: {_peak(measured, gpus, batch, with_cp):.1f} GiB measured without data ({measured.precision}, ZeRO '
         f'stage {measured.stage}); {budget:.1f} of {gpu_memory:g} GiB are for it, the rest for losses and workspaces.',
         f'Activation checkpointing: {"on, nothing fits without" if with_cp else "off, it fits without"}.',
-        f'Learning rate: {lr:g}, the recipe\'s {cfg.optim_wrapper.optimizer.lr:g} times the root of {effective} / '
+        f"Learning rate: {lr:g}, the recipe's {cfg.optim_wrapper.optimizer.lr:g} times the root of {effective} / "
         f'{recipe.batch}.',
     ]
     if recipe.samples:

@@ -113,15 +113,20 @@ def memory_of_stage(
     kept, working, made = step.peak(value / gradients_by)
     # the step casts its share of half precision gradients to fp32
     cast = (4 if half else 0) * weights.trained / state_by
-    return StageMemory({
-        # autocast holds half precision weights of the teacher while it runs
-        'teacher': fixed
-        | {'activations': step.forward, 'half precision teacher': 2 * weights.teacher if precision != 'fp32' else 0},
-        'backward pass': fixed
-        | _buffers(stage, weights, gpus, value, half, options or {})
-        | {'activations': kept, 'backward step': working, 'gradients': made},
-        'optimizer step': fixed | {'gradients': value * weights.trained / gradients_by, 'fp32 gradients': cast},
-    })
+    return StageMemory(
+        {
+            # autocast holds half precision weights of the teacher while it runs
+            'teacher': fixed
+            | {
+                'activations': step.forward,
+                'half precision teacher': 2 * weights.teacher if precision != 'fp32' else 0,
+            },
+            'backward pass': fixed
+            | _buffers(stage, weights, gpus, value, half, options or {})
+            | {'activations': kept, 'backward step': working, 'gradients': made},
+            'optimizer step': fixed | {'gradients': value * weights.trained / gradients_by, 'fp32 gradients': cast},
+        }
+    )
 
 
 def days_to_train(flops: float, gpus: int, peak_tflops: float, mfu: float) -> float:

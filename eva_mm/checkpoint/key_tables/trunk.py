@@ -36,9 +36,7 @@ def trunk_rows(prefix: str = 'backbone.', relative_position: bool = False) -> tu
 
 
 # of maps and means of families that normalise them
-FINAL_NORM = Row(
-    r'(norm\..*)', r'backbone.\1', reason='this model does not normalise its last tokens', assume=False
-)
+FINAL_NORM = Row(r'(norm\..*)', r'backbone.\1', reason='this model does not normalise its last tokens', assume=False)
 
 # what a task's own rows have not taken
 OTHER_TASKS: tuple[Row, ...] = (

@@ -121,9 +121,7 @@ class Examiner:
         found = scan(self.root, container)
         files = Files(max_bytes=self.limits.max_bytes)
         findings = [
-            finding
-            for row, place in enumerate(places(container, found))
-            for finding in self._look(row, place, files)
+            finding for row, place in enumerate(places(container, found)) for finding in self._look(row, place, files)
         ]
         left_out = sorted({each.row for each in findings if group(each.kind) in self.exclude})
         if left_out:

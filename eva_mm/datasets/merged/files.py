@@ -53,9 +53,7 @@ class Files:
         return descriptor, status.st_size
 
     def _too_large(self, name: str, size: int) -> Fault:
-        return Fault(
-            f'{shown(name)} has {size} bytes, more than max_bytes={self.max_bytes}: replace it.', 'too large'
-        )
+        return Fault(f'{shown(name)} has {size} bytes, more than max_bytes={self.max_bytes}: replace it.', 'too large')
 
     def whole(self, path: str) -> bytes:
         """A whole file.

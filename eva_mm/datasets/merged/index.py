@@ -201,5 +201,3 @@ def name_of(root: str, place: Place, files: Files) -> tuple[str, str]:
         name = f'{place.path}/{member or f"byte {place.offset}"}'
     # the header of a tar member may hold the beginning of a long name only
     return name, suffix_of(name) if suffix_of(name) in IMAGE_SUFFIXES else ''
-
-

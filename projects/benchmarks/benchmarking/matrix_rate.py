@@ -52,6 +52,5 @@ class MatrixRate:
     def seconds(self, timed: Callable[[Callable[[], object]], float]) -> float:
         """Time of all products of the step; ``timed`` runs a function and returns its seconds."""
         return sum(
-            count * timed(lambda pair=self.operands[product]: torch.mm(*pair))
-            for product, count in self.counts.items()
+            count * timed(lambda pair=self.operands[product]: torch.mm(*pair)) for product, count in self.counts.items()
         )

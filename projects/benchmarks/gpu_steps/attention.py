@@ -81,11 +81,13 @@ def cases(size: str) -> Iterator[tuple[str, Callable[[], nn.Module], tuple[int, 
         return DecomposedRelativePosition(dims // heads, (side, side))
 
     for side in sides:
+
         def whole(side: int = side) -> nn.Module:
             return Attention(dims, heads, relative_position=relative(side))
 
         yield f'global {side} x {side}', whole, (side, side)
     for side in sides:
+
         def windowed() -> nn.Module:
             return WindowAttention(dims, heads, window, relative_position=relative(window))
 

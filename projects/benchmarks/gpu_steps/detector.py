@@ -124,6 +124,7 @@ def measure_detector(args: argparse.Namespace, recorder: Recorder) -> None:
         for side in sides:
             case = f'whole detector, {side}, inference'
             with recorder.case(case):
+
                 def infer(data: dict = sample(side)) -> None:  # noqa: B008 - one sample a side
                     with torch.no_grad(), torch.autocast(device, torch.float16):
                         model.test_step(data)

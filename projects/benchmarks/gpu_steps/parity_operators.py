@@ -101,6 +101,7 @@ def operator_cases(size: str) -> Iterator[Case]:
 
     for mode in ('avg', 'max'):
         for ratio in (0, 2):
+
             def align(features: Tensor, rois: Tensor, mode: str = mode, ratio: int = ratio) -> Tensor:
                 return ops.roi_align(features, rois.detach(), (7, 7), 0.25, ratio, mode, True)
 

@@ -10,10 +10,11 @@ model = dict(
             arch='base',
             img_size=448,
             patch_size=16,
-            init_cfg=dict(type='Pretrained', checkpoint='checkpoints/eva_base_psz14.pt'))
+            init_cfg=dict(type='Pretrained', checkpoint='checkpoints/eva_base_psz14.pt'),
+        )
     ],
-    head=dict(in_channels=768))
+    head=dict(in_channels=768),
+)
 
 # ours: the recipe has SGD for a ResNet
-optim_wrapper = dict(
-    optimizer=dict(_delete_=True, type='AdamW', lr=5e-5, weight_decay=0.05))
+optim_wrapper = dict(optimizer=dict(_delete_=True, type='AdamW', lr=5e-5, weight_decay=0.05))

@@ -10,9 +10,10 @@ model = dict(
         img_size=448,
         patch_size=16,
         out_type='featmap',
-        init_cfg=dict(type='Pretrained', checkpoint='checkpoints/eva_base_psz14.pt')),
-    head=dict(in_channels=768))
+        init_cfg=dict(type='Pretrained', checkpoint='checkpoints/eva_base_psz14.pt'),
+    ),
+    head=dict(in_channels=768),
+)
 
 # ours: SGD with the recipe's rate hardly moves a transformer
-optim_wrapper = dict(
-    optimizer=dict(_delete_=True, type='AdamW', lr=5e-5, weight_decay=0.05))
+optim_wrapper = dict(optimizer=dict(_delete_=True, type='AdamW', lr=5e-5, weight_decay=0.05))

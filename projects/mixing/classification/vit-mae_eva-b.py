@@ -2,5 +2,4 @@
 
 _base_ = ['mmpretrain::vision_transformer/vit-base-p16_32xb128-mae_in1k.py']
 
-model = dict(
-    backbone=dict(_delete_=True, type='eva_mm.EVAViT', arch='base', patch_size=16, drop_path_rate=0.1))
+model = dict(backbone=dict(_delete_=True, type='eva_mm.EVAViT', arch='base', patch_size=16, drop_path_rate=0.1))

@@ -9,7 +9,8 @@ eva_backbone = dict(
     global_attn_indexes=(2, 5, 8, 11),
     rel_pos_img_size=1024,
     drop_path_rate=0.1,
-    init_cfg=dict(type='Pretrained', checkpoint='checkpoints/eva_base_psz14.pt'))
+    init_cfg=dict(type='Pretrained', checkpoint='checkpoints/eva_base_psz14.pt'),
+)
 eva_pyramid = dict(type='eva_mm.SimpleFeaturePyramid', in_channels=768, out_channels=256)
 eva_preprocessor = dict(pad_size_divisor=32)
 eva_optim = dict(
@@ -18,4 +19,5 @@ eva_optim = dict(
     clip_grad=dict(max_norm=35.0),
     optimizer=dict(type='AdamW', lr=1e-4, betas=(0.9, 0.999), weight_decay=0.1),
     constructor='eva_mm.LayerDecayOptimWrapperConstructor',
-    paramwise_cfg=dict(layer_decay_rate=0.7))
+    paramwise_cfg=dict(layer_decay_rate=0.7),
+)

@@ -7,5 +7,6 @@ model = dict(
     backbone=_base_.eva_backbone,
     neck=dict(_base_.eva_pyramid, _delete_=True, levels=(3, 4, 5, 6)),
     # one level fewer: FPN's extra convolution made a map of stride 128
-    bbox_head=dict(anchor_generator=dict(strides=[8, 16, 32, 64])))
+    bbox_head=dict(anchor_generator=dict(strides=[8, 16, 32, 64])),
+)
 optim_wrapper = _base_.eva_optim

@@ -12,8 +12,10 @@ model = dict(
         arch='base',
         img_size=512,
         patch_size=16,
-        out_indices=(2, 5, 8, 11)))
+        out_indices=(2, 5, 8, 11),
+    ),
+)
 
 optim_wrapper = dict(
-    constructor='eva_mm.LayerDecayOptimWrapperConstructor',
-    paramwise_cfg=dict(_delete_=True, layer_decay_rate=0.9))
+    constructor='eva_mm.LayerDecayOptimWrapperConstructor', paramwise_cfg=dict(_delete_=True, layer_decay_rate=0.9)
+)

@@ -10,9 +10,12 @@ model = dict(
         img_size=1024,
         deform_num_heads=12,
         drop_path_rate=0.2,
-        with_cp=True),
-    panoptic_head=dict(in_channels=[768] * 4))
+        with_cp=True,
+    ),
+    panoptic_head=dict(in_channels=[768] * 4),
+)
 
 optim_wrapper = dict(
     constructor='eva_mm.LayerDecayOptimWrapperConstructor',
-    paramwise_cfg=dict(_delete_=True, layer_decay_rate=0.9, norm_decay_mult=0.0))
+    paramwise_cfg=dict(_delete_=True, layer_decay_rate=0.9, norm_decay_mult=0.0),
+)

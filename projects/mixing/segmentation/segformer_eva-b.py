@@ -11,10 +11,10 @@ model = dict(
         patch_size=16,
         out_indices=(2, 5, 8, 11),
         out_type='featmap',
-        drop_path_rate=0.1),
+        drop_path_rate=0.1,
+    ),
     neck=dict(type='Feature2Pyramid', embed_dim=768),
-    decode_head=dict(in_channels=[768] * 4))
+    decode_head=dict(in_channels=[768] * 4),
+)
 
-optim_wrapper = dict(
-    constructor='eva_mm.LayerDecayOptimWrapperConstructor',
-    paramwise_cfg=dict(layer_decay_rate=0.9))
+optim_wrapper = dict(constructor='eva_mm.LayerDecayOptimWrapperConstructor', paramwise_cfg=dict(layer_decay_rate=0.9))

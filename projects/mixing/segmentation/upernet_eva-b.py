@@ -12,9 +12,11 @@ model = dict(
         patch_size=16,
         out_indices=(3, 5, 7, 11),
         out_type='featmap',
-        drop_path_rate=0.1))
+        drop_path_rate=0.1,
+    ),
+)
 
 # mmseg's constructor looks for BEiT in the name of the class
 optim_wrapper = dict(
-    constructor='eva_mm.LayerDecayOptimWrapperConstructor',
-    paramwise_cfg=dict(_delete_=True, layer_decay_rate=0.9))
+    constructor='eva_mm.LayerDecayOptimWrapperConstructor', paramwise_cfg=dict(_delete_=True, layer_decay_rate=0.9)
+)

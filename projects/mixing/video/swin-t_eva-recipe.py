@@ -11,6 +11,15 @@ model = dict(
         pretrained2d=False,
         patch_size=(2, 4, 4),
         window_size=(8, 7, 7),
-        drop_path_rate=0.1),
-    cls_head=dict(_delete_=True, type='I3DHead', in_channels=768, num_classes=722, spatial_type='avg',
-                  label_smooth_eps=0.1, average_clips='prob'))
+        drop_path_rate=0.1,
+    ),
+    cls_head=dict(
+        _delete_=True,
+        type='I3DHead',
+        in_channels=768,
+        num_classes=722,
+        spatial_type='avg',
+        label_smooth_eps=0.1,
+        average_clips='prob',
+    ),
+)

@@ -42,9 +42,7 @@ def write(world: World, split: str, index: int) -> None:
         labels[thing.mask] = int(thing.name) + 1
     stem = f'ADE_{split}_{index + 1:08d}'
     write_bytes(world.out / NAME / 'images' / FOLDERS[split] / f'{stem}.jpg', encode(scene.image))
-    write_bytes(
-        world.out / NAME / 'annotations' / FOLDERS[split] / f'{stem}.png', encode(labels, '.png')
-    )
+    write_bytes(world.out / NAME / 'annotations' / FOLDERS[split] / f'{stem}.png', encode(labels, '.png'))
 
 
 def finish(world: World, records: dict[str, list[None]]) -> None:
@@ -59,9 +57,7 @@ def preview(world: World) -> list[tuple[np.ndarray, str]]:
     colours[UNLABELLED] = 255
     colours[len(DIGITS) + 1 :] //= 3
     for path in sorted((world.out / NAME / 'images' / FOLDERS['val']).iterdir())[:6]:
-        labels = read_image(world.out / NAME / 'annotations' / FOLDERS['val'] / f'{path.stem}.png')[
-            ..., 0
-        ]
+        labels = read_image(world.out / NAME / 'annotations' / FOLDERS['val'] / f'{path.stem}.png')[..., 0]
         names = ', '.join(CLASSES[i - 1] for i in np.unique(labels) if i != UNLABELLED)
         cells.append((np.hstack([read_image(path), colours[labels]]), names))
     return cells

@@ -12,9 +12,7 @@ from .files import read_image
 GREEN, RED_HALF = (0, 255, 0), (127, 0, 0)
 
 
-def draw_annotations(
-    ann_file: Path, folder: Path, count: int, having: str = ''
-) -> list[tuple[np.ndarray, str]]:
+def draw_annotations(ann_file: Path, folder: Path, count: int, having: str = '') -> list[tuple[np.ndarray, str]]:
     """Draw what pycocotools reads from a file.
 
     Args:

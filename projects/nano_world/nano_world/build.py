@@ -84,18 +84,13 @@ def build(out: Path, arguments: manifest.Arguments, jobs: int) -> bool:
 def scaled_sizes(arguments: manifest.Arguments) -> dict[str, dict[str, int]]:
     """Items per set and split; at least ten each, so that every digit occurs."""
     return {
-        name: {
-            split: max(NUM_DIGITS, round(n * arguments.scale))
-            for split, n in SETS[name].SIZES.items()
-        }
+        name: {split: max(NUM_DIGITS, round(n * arguments.scale)) for split, n in SETS[name].SIZES.items()}
         for name in SETS
         if name in arguments.only
     }
 
 
-def _records(
-    world: World, jobs: int, progress: Progress
-) -> Iterator[tuple[str, dict[str, list[Any]]]]:
+def _records(world: World, jobs: int, progress: Progress) -> Iterator[tuple[str, dict[str, list[Any]]]]:
     tasks = [
         (name, split, start, min(start + CHUNK, size))
         for name, sizes in world.sizes.items()

@@ -107,9 +107,7 @@ def preview(world: World) -> list[tuple[np.ndarray, str]]:
     stems = [name.removesuffix('.jpg') for name in files if name.endswith('.jpg')]
     return [
         (
-            cv2.imdecode(np.frombuffer(files[f'{stem}.jpg'], np.uint8), cv2.IMREAD_COLOR)[
-                :, :, ::-1
-            ],
+            cv2.imdecode(np.frombuffer(files[f'{stem}.jpg'], np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1],
             files[f'{stem}.txt'].decode(),
         )
         for stem in stems

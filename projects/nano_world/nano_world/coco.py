@@ -111,8 +111,6 @@ def preview(world: World) -> list[tuple[np.ndarray, str]]:
     """Validation scenes with COCO's annotations, then some with LVIS's, stickers among them."""
     root = world.out / NAME
     shown = draw_annotations(root / 'annotations/instances_val2017.json', root / 'val2017', 11)
-    for image, names in draw_annotations(
-        root / 'annotations/lvis_v1_val.json', root, 11, having='sticker'
-    ):
+    for image, names in draw_annotations(root / 'annotations/lvis_v1_val.json', root, 11, having='sticker'):
         shown.append((image, f'LVIS: {names}'))
     return shown

@@ -43,20 +43,13 @@ def finish(world: World, records: dict[str, list[tuple[str, int, list[int]]]]) -
     """Write the lists, the synset names and ``robustness/real.json`` in the order of val files."""
     root = world.out / NAME
     for split, images in records.items():
-        write_lines(
-            root / 'meta' / f'{split}.txt', (f'{path} {label}' for path, label, _ in images)
-        )
+        write_lines(root / 'meta' / f'{split}.txt', (f'{path} {label}' for path, label, _ in images))
     few = []
     for label in range(NUM_DIGITS):
         few += [image for image in records['train'] if image[1] == label][:FEW_PER_CLASS]
     write_lines(root / 'meta' / 'train_few.txt', (f'{path} {label}' for path, label, _ in few))
-    write_lines(
-        root / 'LOC_synset_mapping.txt', (f'{wnid(i)} digit {word}' for i, word in enumerate(WORDS))
-    )
-    real = [
-        [] if i % EMPTY_EVERY == EMPTY_EVERY - 1 else labels
-        for i, (_, _, labels) in enumerate(records['val'])
-    ]
+    write_lines(root / 'LOC_synset_mapping.txt', (f'{wnid(i)} digit {word}' for i, word in enumerate(WORDS)))
+    real = [[] if i % EMPTY_EVERY == EMPTY_EVERY - 1 else labels for i, (_, _, labels) in enumerate(records['val'])]
     write_json(world.out / 'robustness' / 'real.json', real)
 
 

@@ -33,16 +33,8 @@ def stickers_on(world: World, split: str, index: int) -> list[str]:
     size = world.sizes['coco'][split]
     if split == 'train':
         size -= round(size * VAL_SHARE_OF_TRAIN)
-    full, counts = (
-        (FULL_TRAIN, STICKERS_TRAIN)
-        if split == 'train'
-        else (FULL_VAL, (STICKERS_VAL,) * len(SHAPES))
-    )
-    shapes = [
-        s
-        for s, n in zip(SHAPES, counts, strict=True)
-        for _ in range(max(1, round(n * size / full)))
-    ]
+    full, counts = (FULL_TRAIN, STICKERS_TRAIN) if split == 'train' else (FULL_VAL, (STICKERS_VAL,) * len(SHAPES))
+    shapes = [s for s, n in zip(SHAPES, counts, strict=True) for _ in range(max(1, round(n * size / full)))]
     chosen = world.rng(f'lvis/{split}').permutation(size)[: len(shapes)].tolist()
     return [shapes[chosen.index(index)]] if index in chosen else []
 
@@ -73,9 +65,7 @@ def annotations(world: World, images: list[dict[str, Any]]) -> dict[str, dict[st
     }
 
 
-def _annotate(
-    world: World, image: dict[str, Any], ids: dict[str, int]
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _annotate(world: World, image: dict[str, Any], ids: dict[str, int]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The entry of the image and the annotations kept.
 
     At random a digit stays unknown, or loses an instance and is named as not exhaustive.
@@ -114,18 +104,14 @@ def _annotate(
 
 def _categories(names: list[str], train_things: list[dict[str, Any]]) -> list[dict[str, Any]]:
     instances = Counter(thing['category_id'] for thing in train_things)
-    images = Counter(
-        category for _, category in {(t['image_id'], t['category_id']) for t in train_things}
-    )
+    images = Counter(category for _, category in {(t['image_id'], t['category_id']) for t in train_things})
     return [
         {
             'id': i,
             'name': name,
             'synset': f'{name}.n.01',
             'synonyms': [name],
-            'def': f'the digit {name}'
-            if name in WORDS
-            else f'a cut-out photograph, {name.replace("_", " ")}',
+            'def': f'the digit {name}' if name in WORDS else f'a cut-out photograph, {name.replace("_", " ")}',
             'image_count': images[i],
             'instance_count': instances[i],
             'frequency': 'r' if images[i] <= RARE else 'c' if images[i] <= COMMON else 'f',

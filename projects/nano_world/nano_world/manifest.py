@@ -43,9 +43,7 @@ def is_complete(out: Path, arguments: Arguments) -> bool:
                 )
             return name == COMPLETE
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise OccupiedError(
-            f'{out} exists and was not written by this tool: choose an empty or a new folder.'
-        )
+        raise OccupiedError(f'{out} exists and was not written by this tool: choose an empty or a new folder.')
     return False
 
 
@@ -54,9 +52,7 @@ def start(out: Path, arguments: Arguments) -> None:
     write_json(out / STARTED, {'arguments': asdict(arguments)})
 
 
-def complete(
-    out: Path, arguments: Arguments, sizes: dict[str, dict[str, int]], extra: dict[str, Any]
-) -> None:
+def complete(out: Path, arguments: Arguments, sizes: dict[str, dict[str, int]], extra: dict[str, Any]) -> None:
     """Turn the mark of ``start`` into the manifest in one step."""
     content = {'arguments': asdict(arguments), 'sets': sizes, **extra}
     (out / STARTED).write_text(json.dumps(content, indent=2) + '\n')

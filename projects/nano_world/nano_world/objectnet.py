@@ -37,9 +37,7 @@ def folder_of(label: str) -> str:
     return label.lower().replace(' ', '_')
 
 
-def write(
-    world: World, root: Path, rng: np.random.Generator, index_of_label: int, index: int
-) -> None:
+def write(world: World, root: Path, rng: np.random.Generator, index_of_label: int, index: int) -> None:
     """Write one image from an unusual angle with the border that marks all of ObjectNet."""
     label = LABELS[index_of_label]
     scene = blank_scene(world, rng, POOL)
@@ -55,15 +53,10 @@ def write(
 def write_mappings(root: Path) -> None:
     """Write the four mapping files."""
     mappings = root / 'mappings'
-    write_json(
-        mappings / 'folder_to_objectnet_label.json', {folder_of(label): label for label in LABELS}
-    )
+    write_json(mappings / 'folder_to_objectnet_label.json', {folder_of(label): label for label in LABELS})
     write_json(
         mappings / 'objectnet_to_imagenet_1k.json',
-        {
-            label: '; '.join(f'digit {WORDS[d]}' for d in digits)
-            for label, digits in DIGITS_OF.items()
-        },
+        {label: '; '.join(f'digit {WORDS[d]}' for d in digits) for label, digits in DIGITS_OF.items()},
     )
     write_json(
         mappings / 'pytorch_to_imagenet_2012_id.json',

@@ -36,12 +36,8 @@ def view(
     area = place.area(split)
     largest = min(area.shape[0] / shape[0], area.shape[1] / shape[1], MAX_ZOOM_OUT)
     zoom_out = rng.uniform(min(1.0, largest), largest)
-    height, width = (
-        min(int(side * zoom_out), limit) for side, limit in zip(shape, area.shape, strict=False)
-    )
-    top, left = (
-        int(rng.integers(room + 1)) for room in (area.shape[0] - height, area.shape[1] - width)
-    )
+    height, width = (min(int(side * zoom_out), limit) for side, limit in zip(shape, area.shape, strict=False))
+    top, left = (int(rng.integers(room + 1)) for room in (area.shape[0] - height, area.shape[1] - width))
     crop = area[top : top + height, left : left + width]
     if rng.random() < 0.5:
         crop = crop[:, ::-1]

@@ -48,14 +48,8 @@ def write(world: World, split: str, index: int) -> None:
     classes = CLASSES_OF.get(split, tuple(range(10)))
     label = classes[world.label(key, index, len(classes))]
     image = RENDERINGS[split](world, rng, label)
-    folder, suffix = (
-        (str(label), '.jpeg')
-        if split == 'v2'
-        else (wnid(label), '.JPEG' if split == 'sketch' else '.jpg')
-    )
-    write_bytes(
-        world.out / NAME / FOLDERS[split] / folder / f'{split}_{index:05d}{suffix}', encode(image)
-    )
+    folder, suffix = (str(label), '.jpeg') if split == 'v2' else (wnid(label), '.JPEG' if split == 'sketch' else '.jpg')
+    write_bytes(world.out / NAME / FOLDERS[split] / folder / f'{split}_{index:05d}{suffix}', encode(image))
 
 
 def matched(world: World, rng: np.random.Generator, label: int) -> np.ndarray:
@@ -116,9 +110,7 @@ def preview(world: World) -> list[tuple[np.ndarray, str]]:
     cells = []
     for variant, folder in FOLDERS.items():
         paths = sorted(
-            p
-            for p in (world.out / NAME / folder).rglob('*')
-            if p.suffix.lower() in ('.jpg', '.jpeg', '.png')
+            p for p in (world.out / NAME / folder).rglob('*') if p.suffix.lower() in ('.jpg', '.jpeg', '.png')
         )
         for path in paths[:: max(1, len(paths) // 3)][:3]:
             cells.append((read_image(path), f'{variant} {path.parent.name}'))

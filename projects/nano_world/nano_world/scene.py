@@ -71,9 +71,7 @@ class Scene:
         """RGB, uint8, (H, W, 3)."""
         return np.clip(np.rint(self.pixels), 0, 255).astype(np.uint8)
 
-    def paint(
-        self, name: str, alpha: np.ndarray, paint: np.ndarray, top: int, left: int, colour: str = ''
-    ) -> None:
+    def paint(self, name: str, alpha: np.ndarray, paint: np.ndarray, top: int, left: int, colour: str = '') -> None:
         """Put a thing in front of all others.
 
         Args:
@@ -99,9 +97,7 @@ class Scene:
         """(top, left) of a square that overlaps what is painted already as little as possible."""
         height, width = self.shape
         tries = rng.integers(0, (height - side + 1, width - side + 1), size=(PLACEMENTS_TRIED, 2))
-        overlaps = [
-            sum(_overlap((*place, side), thing.square) for thing in self.things) for place in tries
-        ]
+        overlaps = [sum(_overlap((*place, side), thing.square) for thing in self.things) for place in tries]
         return tuple(tries[int(np.argmin(overlaps))].tolist())
 
 
@@ -130,9 +126,7 @@ def add_digit(
     side = int(rng.integers(sides[0], sides[1] + 1))
     alpha = ink(pick_digit(rng, world.sources, split, label), side, rng.uniform(-tilt, tilt))
     colour = pick_colour(rng)
-    scene.paint(
-        str(label), alpha, np.float32(COLOURS[colour]), *scene.free_corner(rng, side), colour
-    )
+    scene.paint(str(label), alpha, np.float32(COLOURS[colour]), *scene.free_corner(rng, side), colour)
     return scene.things[-1]
 
 

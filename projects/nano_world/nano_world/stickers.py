@@ -27,9 +27,7 @@ SHAPES = {
 }
 
 
-def add_sticker(
-    world: World, rng: np.random.Generator, scene: Scene, split: str, shape: str
-) -> Thing:
+def add_sticker(world: World, rng: np.random.Generator, scene: Scene, split: str, shape: str) -> Thing:
     """Paint the cut-out ``shape`` at a random free place."""
     side = int(rng.integers(SIDES[0], SIDES[1] + 1))
     shift = 4
@@ -37,7 +35,5 @@ def add_sticker(
     alpha = np.zeros((side, side), np.uint8)
     cv2.fillPoly(alpha, [np.rint(corners * 2**shift).astype(np.int32)], 255, cv2.LINE_AA, shift)
     texture = view(rng, pick_place(rng, world.sources), split, (side, side), contrast=1.0)
-    scene.paint(
-        f'{shape}_sticker', alpha.astype(np.float32) / 255, texture, *scene.free_corner(rng, side)
-    )
+    scene.paint(f'{shape}_sticker', alpha.astype(np.float32) / 255, texture, *scene.free_corner(rng, side))
     return scene.things[-1]

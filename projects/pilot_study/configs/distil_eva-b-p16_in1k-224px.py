@@ -1,7 +1,7 @@
 """Pilot study, the rival without masks: regress the CLIP features of all patches of a whole image.
 
-    export PYTHONPATH=projects/pilot_study:$PYTHONPATH
-    bash tools/dist_train.sh projects/pilot_study/configs/distil_eva-b-p16_in1k-224px.py 8
+export PYTHONPATH=projects/pilot_study:$PYTHONPATH
+bash tools/dist_train.sh projects/pilot_study/configs/distil_eva-b-p16_in1k-224px.py 8
 """
 
 _base_ = ['regress_eva-b-p16_in1k-224px.py']

@@ -1,6 +1,6 @@
 """Nano pilot study: CLIP features of all patches, nothing hidden.
 
-    python projects/pilot_study/run.py   # all three, fine-tuned and compared
+python projects/pilot_study/run.py   # all three, fine-tuned and compared
 """
 
 _base_ = ['../../../configs/nano/pretrain.py']

@@ -18,8 +18,10 @@ val_pipeline[3].grid_size = 14
 model = dict(
     backbone=dict(arch='base', patch_size=16),
     head=dict(embed_dims=768, out_channels=512),
-    target_generator=dict(model='ViT-B-16-quickgelu'))
+    target_generator=dict(model='ViT-B-16-quickgelu'),
+)
 train_dataloader = dict(
-    batch_size=256, dataset=dict(data_root='data/imagenet/train', sources=None, index=None, pipeline=pipeline))
+    batch_size=256, dataset=dict(data_root='data/imagenet/train', sources=None, index=None, pipeline=pipeline)
+)
 val_dataloader = dict(batch_size=256, dataset=dict(pipeline=val_pipeline))
 train_cfg = dict(max_epochs=300, val_interval=300)

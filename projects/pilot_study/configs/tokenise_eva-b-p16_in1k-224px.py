@@ -12,4 +12,5 @@ _base_ = ['regress_eva-b-p16_in1k-224px.py']
 
 custom_imports = dict(imports=['pilot_heads'])
 model = dict(
-    head=dict(type='eva_mm.TokenisedFeatureHead', out_channels=8192, codebook='work_dirs/pilot_study/codebook.pt'))
+    head=dict(type='eva_mm.TokenisedFeatureHead', out_channels=8192, codebook='work_dirs/pilot_study/codebook.pt')
+)

@@ -39,7 +39,7 @@ def test_a_student_that_says_what_the_teacher_says_is_bright(inferencer, photos,
     (result,) = inferencer(photos / 'china.png')
     assert np.allclose(result.prediction['similarity'], 1)
     height, width = result.picture.shape[:2]
-    heat = result.picture[:height // 2, -width // 4 :]
+    heat = result.picture[: height // 2, -width // 4 :]
     assert heat.reshape(-1, 3).mean(axis=0) == pytest.approx([253, 231, 37], abs=2), 'the bright end of viridis'
 
 

@@ -113,10 +113,7 @@ def test_a_folder_without_images(tmp_path):
 def spoilt(tmp_path, make, write_files):
     """Two sources of ten images; numbers 2 and 5 of the first and 3 of the second are broken."""
     for name, broken in (('one', (2, 5)), ('two', (3,))):
-        files = {
-            f'{number}.jpg': make('truncated' if number in broken else 'sound', number)
-            for number in range(10)
-        }
+        files = {f'{number}.jpg': make('truncated' if number in broken else 'sound', number) for number in range(10)}
         write_files(tmp_path / f'{name}.tar', files)
     return dict(data_root=str(tmp_path), sources=dict(one='one.tar', two='two.tar'))
 

@@ -1,7 +1,7 @@
 """Toy runs under ZeRO on two processes that are resumed by one, lose steps, or meet a full disk.
 
-    torchrun --nproc_per_node=2 long_run.py FOLDER first
-    python long_run.py FOLDER second
+torchrun --nproc_per_node=2 long_run.py FOLDER first
+python long_run.py FOLDER second
 """
 
 import os

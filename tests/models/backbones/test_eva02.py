@@ -108,9 +108,7 @@ def test_pretraining(reference, tmp_path, kind):
     """Its turns are measured on its own grid, whatever the size."""
     golden = reference(f'eva02/mim_{kind}_a.pt')
     config, inputs, expected = golden['config'], golden['inputs'], golden['outputs']
-    backbone = EVAPretrainViT(
-        arch=arch_of(KINDS[kind], config), img_size=config['img_size'], patch_grad_scale=0.1
-    )
+    backbone = EVAPretrainViT(arch=arch_of(KINDS[kind], config), img_size=config['img_size'], patch_grad_scale=0.1)
     backbone, _ = loaded(backbone, golden, tmp_path, 'module')
     head = nn.Linear(config['embed_dim'], config['predict_feature_dim'])
     head.load_state_dict({name: golden['state_dict'][f'lm_head.{name}'] for name in ('weight', 'bias')})

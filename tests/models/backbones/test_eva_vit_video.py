@@ -74,7 +74,6 @@ def test_k722_checkpoint_of_8_frames_starts_16(reference, arch_of):
     assert torch.equal(weight, after['head.weight']) and torch.equal(bias, after['head.bias'])
 
 
-
 @pytest.mark.parametrize('tubelet', [1, 2])
 def test_image_checkpoint_is_inflated_as_released(reference, tubelet):
     data = reference('video_init_from_image.pt')

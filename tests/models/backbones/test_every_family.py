@@ -105,9 +105,7 @@ def test_an_adapter_with_zero_injectors_is_the_trunk(name):
     trunk = randomised(
         EVAViT(arch=arch(name), img_size=64, patch_size=16, out_type='featmap', out_indices=range(4))
     ).eval()
-    adapter = EVAViTAdapter(
-        arch(name, **entries), 64, prior_channels=4, deform_num_heads=2, norm_cfg=dict(type='BN')
-    )
+    adapter = EVAViTAdapter(arch(name, **entries), 64, prior_channels=4, deform_num_heads=2, norm_cfg=dict(type='BN'))
     adapter.load_state_dict(trunk.state_dict(), strict=False)
     for interaction in adapter.interactions:
         nn.init.zeros_(interaction.injector.gamma)

@@ -79,9 +79,7 @@ def test_scales_and_mirror_images_are_averaged_at_odd_sizes(nano_config, build):
             view = _data(scaled, flip=flip, flip_direction='horizontal' if flip else None, img_path='x')
             view['data_samples'][0].set_metainfo(dict(ori_shape=size))
             views.append(view)
-    data = dict(
-        inputs=[view['inputs'] for view in views], data_samples=[view['data_samples'] for view in views]
-    )
+    data = dict(inputs=[view['inputs'] for view in views], data_samples=[view['data_samples'] for view in views])
     with torch.no_grad():
         (result,) = tta.test_step(data)
     assert result.pred_sem_seg.data.shape[-2:] == size
