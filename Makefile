@@ -37,6 +37,7 @@ test: setup lint
 
 lint: setup
 	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
 
 # every step of the GPU report at nano size on a CPU, by a Python 3.12 as bare as a GPU machine; downloads about 3 GB
 PYTHON312 ?= python3.12

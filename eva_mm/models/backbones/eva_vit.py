@@ -116,11 +116,12 @@ class EVAViT(BaseModule):
         self.norm_pre = self._norm(dims) if self.arch.embed_norm else nn.Identity()
         block = PostNormBlock if self.arch.post_norm else Block
         options: dict[str, Any] = dict(layer_scale_init_value=self.arch.layer_scale_init_value, with_cp=with_cp)
-        rates = [drop_path_rate * index / max(self.num_layers - 1, 1) for index in range(self.num_layers)]
-        self.blocks = nn.ModuleList(
-            block(dims, self._build_attention(index), self._build_mlp(index), self._norm, drop_path=rate, **options)
-            for index, rate in enumerate(rates)
-        )
+        # one block at a time: a carried config may ask for a billion, and is refused at the first too many
+        self.blocks = nn.ModuleList()
+        for i in range(self.num_layers):
+            rate = drop_path_rate * i / max(self.num_layers - 1, 1)
+            parts = self._build_attention(i), self._build_mlp(i)
+            self.blocks.append(block(dims, *parts, self._norm, drop_path=rate, **options))
         last = self.arch.norm_patches or self.out_type in ('raw', 'cls_token', 'attn_pool')
         self.norm = self._norm(dims) if last else nn.Identity()
         self.fc_norm = self._norm(dims) if self.out_type == 'avg_featmap' and not last else nn.Identity()
