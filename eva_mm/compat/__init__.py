@@ -19,7 +19,7 @@ data files that hosts unpickle      run what they name                     ``hos
 images by ``mmcv.imfrombytes``      any size, any format                   ``mmcv.py``
 annotations by pycocotools, lvis    absurd numbers end the process         ``pycocotools.py``
 files that mmengine writes          left empty by a full disk              ``mmengine_files.py``
-``_base_ = 'eva_mm::...'``          mmengine knows its own packages only   ``mmengine.py``
+``_base_ = 'eva_mm::...'``          laid over the scope of the host        ``mmengine.py``
 ``_base_ = 'mmseg::...'``           onedl's packages have other names      ``onedl.py``
 checkpoints by onedl-mmengine       read again with code if refused        ``onedl.py``
 ``mmpretrain.models``               recent transformers break its import   ``mmpretrain.py``
@@ -52,6 +52,7 @@ _after_import = AfterImport(
     {
         'mmcv.ops.multi_scale_deform_attn': mmcv.bound_attention_memory,
         'mmengine.config.utils': in_turn(mmengine.name_eva_mm, onedl.name_hosts),
+        'mmengine.config.config': mmengine.inherit_as_a_file,
         'mmcv.image.io': mmcv.bound_images,
         'mmengine.runner.checkpoint': in_turn(mmengine.load_safely, onedl.load_without_code),
         'mmengine.fileio.backends.local_backend': mmengine_files.guard_local_files,

@@ -55,6 +55,26 @@ of_openmmlab = pytest.mark.skipif(_installed('onedl-mmengine') is not None, reas
 of_onedl = pytest.mark.skipif(_installed('onedl-mmengine') is None, reason='a defect of the OneDL forks')
 
 
+@defect('what is inherited from a package loses the scope of its host: compat/mmengine.py')
+def test_an_inherited_config_keeps_the_scope_of_its_host(tmp_path):
+    (tmp_path / 'guest' / '.mim' / 'configs' / 'a').mkdir(parents=True)
+    for file, text in {
+        'guest/__init__.py': '',
+        'guest/.mim/model-index.yml': 'Import: []',
+        'guest/.mim/configs/a/b.py': "default_scope = 'mmdet'\nmodel = dict(type='FasterRCNN')",
+        'mine.py': "_base_ = 'guest::a/b.py'",
+    }.items():
+        (tmp_path / file).write_text(text)
+    done = _raw(
+        f'import sys; sys.path.insert(0, {str(tmp_path)!r})\n'
+        'from mmengine.config import Config, utils\n'
+        "utils.MODULE2PACKAGE['guest'] = 'guest'\n"
+        f"print(Config.fromfile({str(tmp_path / 'mine.py')!r}).model.get('_scope_', 'mmdet'))"
+    )
+    done.check_returncode()
+    assert done.stdout == 'mmdet\n'
+
+
 @defect('mmcv-lite has no compiled kernels: compat/mmcv_ops')
 def test_mmcv_has_kernels():
     assert list(_source('mmcv').glob('_ext*'))

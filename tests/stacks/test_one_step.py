@@ -1,4 +1,7 @@
-"""Every task on the host stack that is installed: trains, goes on from its own checkpoint, runs no code of another."""
+"""Every task on the host stack that is installed, by a config in a user's own folder that inherits ours by its name.
+
+It trains, resumes from its own checkpoint, is tested and used, and runs no code of another checkpoint.
+"""
 
 import io
 import tarfile
@@ -13,12 +16,12 @@ from mmengine.runner import Runner
 from nano_pretraining import make_inputs
 from PIL import Image
 
+from eva_mm.apis import build_inferencer
 from eva_mm.apis.options import TestOptions, TrainOptions, parse_cfg_options
 from eva_mm.apis.test import prepare_test
 from eva_mm.apis.train import prepare_training
 from eva_mm.tasks import TASKS
 
-NANO = Path(__file__).parents[2] / 'configs' / 'nano'
 # folder of one's own data, and a batch that it has one or two of
 FOLDERS = {
     'classification': ('class_folders', 8),
@@ -40,6 +43,7 @@ class Case:
     """A task, and what ``eva-mm train`` and ``eva-mm test`` are given for it."""
 
     name: str
+    config: Path
     options: list[str]
     data_root: str | None = None
 
@@ -53,7 +57,7 @@ class Case:
             *([f'param_scheduler.warmup_{WARM_UP[self.name]}=0'] if self.name in WARM_UP else []),
         ]
         return dict(
-            config=str(NANO / f'{self.name}.py'),
+            config=str(self.config),
             data_root=self.data_root,
             work_dir=str(work_dir),
             cfg_options=parse_cfg_options([*self.options, *length]),
@@ -82,15 +86,19 @@ def _shards(folder: Path) -> Path:
 def case(request, own_folders, tmp_path_factory):
     name, folder = request.param, tmp_path_factory.mktemp('data')
     pytest.importorskip(TASKS[name].host)
+    config = folder / f'mine_{name}.py'  # runs begun within a second must differ in name
+    config.write_text(f"_base_ = 'eva_mm::nano/{name}.py'\n")
     if name == 'pretrain':
-        return Case(name, [*make_inputs(folder, images=4), 'train_dataloader.batch_size=4'])
+        return Case(name, config, [*make_inputs(folder, images=4), 'train_dataloader.batch_size=4'])
     if name == 'clip':
-        shards = _shards(folder / 'shards')
-        data = [f'{part}_dataloader.dataset.data_root={shards}' for part in ('train', 'test')]
-        return Case(name, [*LIGHT, *data, 'train_dataloader.batch_size=4', 'model.visual.init_cfg=None'])
+        (folder / 'imagenet' / 'meta').mkdir(parents=True)
+        (folder / 'imagenet' / 'meta' / 'val.txt').write_text('dog/0.jpg 1\nemu/0.jpg 2\n')
+        data = dict(train=_shards(folder / 'shards'), test=own_folders.class_folders(folder / 'imagenet'))
+        roots = [f'{part}_dataloader.dataset.data_root={root}' for part, root in data.items()]
+        return Case(name, config, [*LIGHT, *roots, 'train_dataloader.batch_size=4', 'model.visual.init_cfg=None'])
     maker, batch = FOLDERS[name]
     options = [*LIGHT, f'train_dataloader.batch_size={batch}', 'model.backbone.init_cfg=None']
-    return Case(name, options, str(getattr(own_folders, maker)(folder / 'own')))
+    return Case(name, config, options, str(getattr(own_folders, maker)(folder / 'own')))
 
 
 @pytest.fixture(scope='module')
@@ -124,6 +132,25 @@ def test_goes_on_from_its_own_checkpoint(case, whole, tmp_path):
     assert runner.iter == uninterrupted.iter
     expected = uninterrupted.model.state_dict()
     assert all(torch.equal(value, expected[name]) for name, value in runner.model.state_dict().items())
+
+
+def test_its_checkpoint_is_evaluated(case, whole, tmp_path):
+    if case.name == 'pretrain':
+        pytest.skip('is not evaluated')
+    checkpoint = _saved(whole[0])[-1]
+    metrics = prepare_test(TestOptions(**case.common(tmp_path), checkpoint=str(checkpoint))).test()
+    assert metrics and all(np.isfinite(value) for value in metrics.values())
+
+
+def test_its_checkpoint_is_used(case, whole, own_folders, tmp_path):
+    if case.name == 'video':
+        source = own_folders.video(tmp_path / 'one.mp4', 'cat')
+    else:
+        source = own_folders.save(tmp_path / 'one.png', own_folders.picture('cat'))
+    options = parse_cfg_options([option for option in case.options if option.startswith('model.')])
+    inferencer = build_inferencer(case.config, _saved(whole[0])[-1], data_root=case.data_root, cfg_options=options)
+    (result,) = inferencer([source])
+    assert result.error is None and result.prediction
 
 
 def test_a_checkpoint_that_would_run_code_is_refused(case, tmp_path):
