@@ -14,7 +14,7 @@ def shipped_root() -> Path:
     Raises:
         FileNotFoundError: The package is neither.
     """
-    package = Path(__file__).parent
+    package = Path(__file__).resolve().parent
     for root in (package.parent, package / '.mim'):
         if (root / 'model-index.yml').is_file() and (root / 'configs').is_dir():
             return root
