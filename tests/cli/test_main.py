@@ -94,3 +94,13 @@ def test_list_names_task_and_file(capsys):
     with pytest.raises(SystemExit):
         main(['list', '--task', 'depth'])
     assert "task='depth' is unknown" in capsys.readouterr().err
+
+
+def test_without_a_host_the_extras_are_named(tmp_path):
+    """As after ``pip install eva_mm``; listing works."""
+    (tmp_path / 'mmengine.py').write_text("raise ModuleNotFoundError(\"No module named 'mmengine'\", name='mmengine')")
+    code = f'import sys; sys.path.insert(0, {str(tmp_path)!r}); from eva_mm.cli import main; main(sys.argv[1:])'
+    done = _run('-c', code, 'train', 'nano/detection')
+    assert done.returncode == 2
+    assert done.stderr.startswith('error: mmengine is not installed: pip install "eva_mm[EXTRA]" with pretrain, det')
+    assert 'nano/detection' in _run('-c', code, 'list', '--task', 'detection').stdout
