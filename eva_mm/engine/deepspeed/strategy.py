@@ -139,6 +139,8 @@ class EVADeepSpeedStrategy(DeepSpeedIO):
         if get_device() == 'cpu':
             # An op for inference alone, which DeepSpeed would compile here, for over a minute.
             deepspeed.ops.__compatible_ops__['deepspeed_shm_comm'] = False
+            # torch computes in fp16 on any CPU, DeepSpeed asks for one with instructions for it
+            deepspeed.get_accelerator().is_fp16_supported = lambda: True
         batch_size = self.dispatch_kwargs['train_micro_batch_size_per_gpu']
         self.config.setdefault('train_micro_batch_size_per_gpu', batch_size)
         wrapper = super()._wrap_model(model)

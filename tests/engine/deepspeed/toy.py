@@ -20,7 +20,7 @@ from mmengine.runner import FlexibleRunner
 from torch import nn
 
 from eva_mm.engine.deepspeed.fp32_weights import fp32_weights
-from eva_mm.layers import Attention, Block
+from eva_mm.layers import Attention, Block, Mlp
 
 BATCH_SIZE = 2  # for each process
 
@@ -65,7 +65,7 @@ class BlockBackbone(nn.Module):
     def __init__(self, with_cp):
         super().__init__()
         self.embed = nn.Linear(1, 8)
-        self.blocks = nn.ModuleList(Block(8, Attention(8, 2), 16, with_cp=with_cp) for _ in range(2))
+        self.blocks = nn.ModuleList(Block(8, Attention(8, 2), Mlp(8, 16), with_cp=with_cp) for _ in range(2))
         self.readout = nn.Linear(8, 7)
 
     def get_layer_depth(self, name, prefix=''):

@@ -1,10 +1,8 @@
 """The index tool on small folders, tar shards and zip files: counts, findings, copies of evaluation images, stops."""
 
 import csv
-import importlib.util
 import io
 import json
-import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -13,11 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from eva_mm.cli import main
 from eva_mm.datasets.merged.dataset import MergedImages
 from eva_mm.datasets.merged.index import MergedIndex
 from eva_mm.datasets.merged.index_writer import IndexWriter
-
-TOOL = Path(__file__).parents[2] / 'tools' / 'dataset_converters' / 'make_merged_index.py'
 
 
 def _image(number: int, kind: str = 'JPEG', **options) -> bytes:
@@ -52,17 +49,13 @@ def root(tmp_path):
 
 
 @pytest.fixture
-def run(root, monkeypatch, capsys):
+def run(root, capsys):
     """Call the tool on the three sources; returns what it printed."""
-    spec = importlib.util.spec_from_file_location('make_merged_index', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     sources = ['--sources', 'loose=loose', 'shards=shards/*.tar', 'zipped=set.zip']
 
     def call(*options):
         common = ['--data-root', root, *sources, '--index', 'index']
-        monkeypatch.setattr(sys, 'argv', [str(each) for each in ('make_merged_index.py', *common, *options)])
-        module.main()
+        main(['index', *(str(each) for each in (*common, *options))])
         return capsys.readouterr().out
 
     return call
@@ -187,15 +180,11 @@ def test_several_processes_write_the_same_index(run, root):
     assert _files(root / 'index') == whole
 
 
-def test_a_config_says_what_is_indexed(root, monkeypatch, capsys):
-    spec = importlib.util.spec_from_file_location('make_merged_index', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    config = TOOL.parents[2] / 'configs' / 'pretrain' / 'eva-g-p14_mim-clip-l_merged30m-224px.py'
+def test_a_config_says_what_is_indexed(root, capsys):
+    config = Path(__file__).parents[2] / 'configs' / 'pretrain' / 'eva-g-p14_mim-clip-l_merged30m-224px.py'
     for name in ('in21k', 'ade20k', 'cc12m', 'cc3m', 'coco', 'o365'):
         (root / name).symlink_to(root / ('shards' if name.startswith('cc') else 'loose'))
-    monkeypatch.setattr(sys, 'argv', ['make_merged_index.py', str(config), '--data-root', str(root)])
-    module.main()
+    main(['index', str(config), '--data-root', str(root)])
     assert next(line for line in capsys.readouterr().out.splitlines() if line.startswith('all')).split()[2] == '64'
     assert MergedIndex.open(root / 'index').counts() == dict(in21k=12, ade20k=12, cc12m=8, cc3m=8, coco=12, o365=12)
 
