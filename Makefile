@@ -50,7 +50,7 @@ STACK_VENV := .venv-$(STACK)
 STACK_TESTS := tests/stacks tests/compat tests/safe_io tests/configs/test_configs.py tests/test_registry.py \
 	tests/engine/long_run tests/engine/deepspeed
 test-stack: $(STACK_VENV)/.installed
-	OMP_NUM_THREADS=1 $(STACK_VENV)/bin/python -m pytest --numprocesses auto --dist loadfile $(STACK_TESTS)
+	OMP_NUM_THREADS=1 $(STACK_VENV)/bin/python -m pytest --numprocesses auto --dist loadfile --verbosity 0 $(STACK_TESTS)
 
 $(STACK_VENV)/.installed: requirements.txt requirements-no-deps.txt
 	$(if $(EDITS_$(STACK)),,$(error STACK=$(STACK) is unknown: choose onedl, latest or oldest))
