@@ -15,6 +15,7 @@ ALLOWED = {
     'layers': {'layers'},
     'errors': set(),
     'shipped': set(),
+    'licences': set(),
     'tasks': {'errors'},
     'checkpoint': {'checkpoint', 'layers', 'errors', 'tasks', 'safe_io'},
     'registry': set(),
@@ -26,7 +27,7 @@ ALLOWED = {
     'evaluation': {'evaluation', 'registry', *HOSTS},
     'engine': {'engine', 'registry', 'process', 'whole_file', 'safe_io', 'deepspeed'},
     # its stand-in for a missing module of mmaction registers there
-    'cli': {'cli', 'apis', 'checkpoint', 'datasets', 'tasks', 'process', 'version', *HOSTS},
+    'cli': {'cli', 'apis', 'checkpoint', 'datasets', 'licences', 'tasks', 'process', 'version', *HOSTS},
     'compat': {'compat', 'safe_io', 'shipped', 'mmaction'},
     'apis': {
         *('apis', 'models', 'datasets', 'evaluation', 'engine', 'checkpoint', 'layers'),

@@ -86,10 +86,10 @@ def test_version(capsys):
     assert capsys.readouterr().out == f'eva-mm {__version__}\n'
 
 
-def test_list_names_task_and_file(capsys):
+def test_list_names_task_file_and_licence(capsys):
     main(['list', 'eva-l-p14_in1k', '--task', 'classification'])
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ['eva-l-p14_in1k-196px', 'classification', 'eva_l_psz14_196px_1k_ft_88p0.pt'] in rows
+    assert ['eva-l-p14_in1k-196px', 'classification', 'eva_l_psz14_196px_1k_ft_88p0.pt', 'MIT'] in rows
     assert all(row[1] == 'classification' for row in rows)
     with pytest.raises(SystemExit):
         main(['list', '--task', 'depth'])
