@@ -4,8 +4,9 @@ VENV ?= .venv
 RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 TASK ?= classification
+STACK ?= onedl
 
-.PHONY: setup lock quickstart study test lint gpu-report-dry-run clean
+.PHONY: setup lock quickstart study test test-stack lint gpu-report-dry-run clean
 
 setup: $(INSTALLED)
 
@@ -34,6 +35,31 @@ study: setup
 test: setup lint
 	@# one thread a process: the processes share the cores
 	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses auto --dist loadfile
+
+# another stack of hosts or torch, in an environment of its own: what a stack can break, in minutes.
+# STACK=onedl: the OneDL forks of the hosts; latest: the newest torch; oldest: the oldest one that is supported
+EDITS_onedl := \
+	-e 's/^mmengine==.*/onedl-mmengine==0.10.12/' \
+	-e 's/^mmcv-lite==.*/onedl-mmcv==2.3.6/' \
+	-e 's/^mmdet==.*/onedl-mmdetection==3.5.1/' \
+	-e 's/^mmsegmentation==.*/onedl-mmsegmentation==1.4.2/' \
+	-e 's/^mmpretrain==.*/onedl-mmpretrain==1.3.6/'
+EDITS_latest := -e 's/^torch==.*/torch/' -e 's/^torchvision==.*/torchvision/'
+EDITS_oldest := -e 's/^torch==.*/torch==2.6.0/' -e 's/^torchvision==.*/torchvision==0.21.0/'
+STACK_VENV := .venv-$(STACK)
+STACK_TESTS := tests/stacks tests/compat tests/safe_io tests/configs/test_configs.py tests/test_registry.py \
+	tests/engine/long_run tests/engine/deepspeed
+test-stack: $(STACK_VENV)/.installed
+	OMP_NUM_THREADS=1 $(STACK_VENV)/bin/python -m pytest --numprocesses auto --dist loadfile --verbosity 0 $(STACK_TESTS)
+
+$(STACK_VENV)/.installed: requirements.txt requirements-no-deps.txt
+	$(if $(EDITS_$(STACK)),,$(error STACK=$(STACK) is unknown: choose onedl, latest or oldest))
+	$(PYTHON) -m venv $(STACK_VENV)
+	sed $(EDITS_$(STACK)) requirements.txt > $(STACK_VENV)/requirements.txt
+	$(STACK_VENV)/bin/python -m pip install --quiet --requirement $(STACK_VENV)/requirements.txt
+	$(STACK_VENV)/bin/python -m pip install --quiet --no-deps --requirement requirements-no-deps.txt
+	$(STACK_VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
 
 lint: setup
 	$(RUN) -m ruff check .

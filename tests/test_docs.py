@@ -16,6 +16,8 @@ import pytest
 import yaml
 from doc_blocks import PAGES, ROOT, Block, Command, blocks, commands, headings, links, name_of, prose
 
+from eva_mm.cli import VERBS, main
+
 LANGUAGES = {'python', 'bash', 'text'}
 LAUNCHED = {
     'tools/dist_train.sh': 'tools/train.py',
@@ -90,7 +92,11 @@ def _call(script: str, words: list[str], folder: Path) -> None:
 def _help(script: str) -> str:
     out = io.StringIO()
     with redirect_stdout(out), redirect_stderr(out):
-        _call(script, ['--help'], ROOT)
+        if script.startswith('eva-mm '):
+            with pytest.raises(SystemExit):
+                main([script.removeprefix('eva-mm '), '--help'])
+        else:
+            _call(script, ['--help'], ROOT)
     return out.getvalue()
 
 
@@ -98,6 +104,10 @@ def _check(command: Command) -> None:
     """A command names a script, configs and options that exist."""
     program, *words = command.words
     program = program.removeprefix('.venv/bin/')
+    if program == 'eva-mm':
+        assert words[0] in VERBS, f'eva-mm has no verb {words[0]}'
+        _check_words(f'eva-mm {words[0]}', words[1:])
+        return
     if program not in ('python', 'bash') or words[:1] in (['-c'], ['-m']):
         assert program in SHELL | {'python'}, f'{program} is not known'
         targets = re.findall(r'^([\w-]+):', (ROOT / 'Makefile').read_text(), re.MULTILINE)
@@ -105,6 +115,10 @@ def _check(command: Command) -> None:
         return
     script, *words = words
     assert (ROOT / script).is_file(), f'{script} does not exist'
+    _check_words(script, words)
+
+
+def _check_words(script: str, words: list[str]) -> None:
     for word in words:
         if re.fullmatch(r'(configs|projects)/[\w./-]+\.py', word):
             assert (ROOT / word).is_file(), f'{word} does not exist'

@@ -14,6 +14,8 @@ ALLOWED = {
     'safe_io': {'safe_io'},
     'layers': {'layers'},
     'errors': set(),
+    'shipped': set(),
+    'licences': set(),
     'tasks': {'errors'},
     'checkpoint': {'checkpoint', 'layers', 'errors', 'tasks', 'safe_io'},
     'registry': set(),
@@ -25,11 +27,11 @@ ALLOWED = {
     'evaluation': {'evaluation', 'registry', *HOSTS},
     'engine': {'engine', 'registry', 'process', 'whole_file', 'safe_io', 'deepspeed'},
     # its stand-in for a missing module of mmaction registers there
-    'cli': {'cli', 'apis', 'checkpoint', 'datasets', 'tasks', 'process', 'version', *HOSTS},
-    'compat': {'compat', 'safe_io', 'mmaction'},
+    'cli': {'cli', 'apis', 'checkpoint', 'datasets', 'licences', 'tasks', 'process', 'version', *HOSTS},
+    'compat': {'compat', 'safe_io', 'shipped', 'mmaction'},
     'apis': {
         *('apis', 'models', 'datasets', 'evaluation', 'engine', 'checkpoint', 'layers'),
-        *('registry', 'errors', 'tasks', 'process', 'whole_file', 'safe_io', *HOSTS),
+        *('registry', 'errors', 'shipped', 'tasks', 'process', 'whole_file', 'safe_io', *HOSTS),
     },
 }
 FILES = sorted(PACKAGE.rglob('*.py'))

@@ -82,6 +82,33 @@ print(json.dumps([eva_mm.__file__, mine.model.head.num_classes, mine.model.backb
     assert (classes, backbone, detector) == (7, 'eva_mm.EVAViT', 'eva_mm.EVACascadeRCNN')
 
 
+LENGTHS = {
+    'detection': ['train_cfg.max_iters=1'],
+    'classification': ['train_cfg.max_epochs=1', 'param_scheduler.warmup_epochs=0'],
+}
+
+
+@pytest.mark.parametrize(
+    ('task', 'config', 'maker'),
+    [('detection', 'mine.py', 'coco'), ('classification', 'nano/classification', 'class_folders')],
+)
+def test_the_command_of_the_installed_wheel_trains(installed, own_folders, tmp_path, task, config, maker):
+    """By a config of one's own that inherits by name, and by the name of a shipped one; far from any checkout."""
+
+    def eva_mm(*arguments: str) -> str:
+        env = dict(PYTHONPATH=str(installed), OMP_NUM_THREADS='1')
+        return _run(str(installed / 'bin' / 'eva-mm'), *arguments, cwd=tmp_path, **env)
+
+    assert f'nano/{task} ' in eva_mm('list', '--task', task)
+    (tmp_path / 'mine.py').write_text(f"_base_ = 'eva_mm::nano/{task}.py'\n")
+    getattr(own_folders, maker)(tmp_path / 'data')
+    loader = ['batch_size=3', 'num_workers=0', 'persistent_workers=False']
+    options = [f'train_dataloader.{option}' for option in loader] + ['model.backbone.init_cfg=None', *LENGTHS[task]]
+    run = ('--data-root', 'data', '--work-dir', 'run', '--no-validate')
+    eva_mm('train', config, *run, '--cfg-options', *options)
+    assert [path.name for path in (tmp_path / 'run').glob('*_[0-9]*.pth')] in (['iter_1.pth'], ['epoch_1.pth'])
+
+
 def test_metafiles_of_the_installed_wheel_are_read_as_mim_reads_them(installed):
     mim = installed / 'eva_mm' / '.mim'
     models = {model.name: model for model in load(str(mim / 'model-index.yml')).models}

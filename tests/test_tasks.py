@@ -10,12 +10,13 @@ from mmengine.config import Config
 from eva_mm import tasks
 from eva_mm.apis import build_inferencer, list_models
 from eva_mm.apis.inference import Inferencer
-from eva_mm.apis.model_index import index_root, model_index
+from eva_mm.apis.model_index import model_index
 from eva_mm.apis.own_data import use_data_root
 from eva_mm.apis.planning.new_config import make_config
 from eva_mm.checkpoint import convert_state_dict
 from eva_mm.checkpoint.rules import KeyTable, Row
 from eva_mm.errors import UserError
+from eva_mm.shipped import shipped_root
 from eva_mm.tasks import TASKS, Recipe, Task, find_task, task_of
 
 PARTS = [
@@ -36,7 +37,7 @@ def test_every_part_exists(task, part):
 def test_every_recipe_exists_and_is_of_its_task():
     for task in TASKS.values():
         for size, recipe in task.recipes.items():
-            path = index_root() / 'configs' / recipe.config
+            path = shipped_root() / 'configs' / recipe.config
             assert path.is_file(), (task.name, size)
             assert task_of(Config.fromfile(path)) is task
 
@@ -44,7 +45,7 @@ def test_every_recipe_exists_and_is_of_its_task():
 def test_every_config_is_of_the_task_of_its_folder():
     # a config of each folder; features have none
     for name in ('pretrain', 'classification', 'detection', 'segmentation', 'video', 'clip'):
-        config = index_root() / 'configs' / 'nano' / f'{name}.py'
+        config = shipped_root() / 'configs' / 'nano' / f'{name}.py'
         assert task_of(Config.fromfile(config)) is TASKS[name]
         assert model_index()[f'nano/{name}'].task == name
 

@@ -7,6 +7,7 @@ from typing import Any
 from mmengine.config import Config, ConfigDict
 
 from eva_mm.apis.errors import UserError
+from eva_mm.apis.model_index import find_model
 from eva_mm.apis.own_data import use_data_root
 
 _FOLDER = 'local-dir:'  # open_clip's mark of a model in a folder
@@ -110,7 +111,7 @@ def load_config(
     A config may name its own directory of data, as those of ``eva-mm new-config`` do: ``own_data = 'DIR'``.
 
     Args:
-        path: Config file of any host with EVA in it.
+        path: Config file of any host with EVA in it, or the name of a shipped one (:func:`find_model`).
         cfg_options: Keys to override, ``{'a.b': value}``.
         work_dir: Directory of logs and results.
         data_root: Directory of a user's own data.
@@ -119,13 +120,12 @@ def load_config(
         The config, with ``work_dir`` set: the option, the config's own, or ``work_dirs/<name of the file>``.
 
     Raises:
-        UserError: The file does not exist or is not a Python config, or an option names an unknown key.
+        UserError: There is no such file or name, it is not a Python config, or an option names an unknown key.
     """
-    if not Path(path).is_file():
-        raise UserError(f'Config not found: {path} (pass a file, for instance configs/nano/pretrain.py).')
-    if Path(path).suffix != '.py':
+    file = Path(path) if Path(path).is_file() else find_model(path).config
+    if file.suffix != '.py':
         raise UserError(f'{path} is not a Python config; pass a .py file.')
-    cfg = Config.fromfile(path)
+    cfg = Config.fromfile(file)
     _reject_unknown_keys(cfg, cfg_options or {})
     data_root = data_root or cfg.get('own_data')
     if data_root:
@@ -134,5 +134,5 @@ def load_config(
     if work_dir:
         cfg.work_dir = work_dir
     elif not cfg.get('work_dir'):
-        cfg.work_dir = str(Path('work_dirs') / Path(path).stem)
+        cfg.work_dir = str(Path('work_dirs') / file.stem)
     return cfg

@@ -15,6 +15,11 @@ TRACEBACK_VARIABLE = 'EVA_MM_TRACEBACK'
 
 
 def _one_sentence(error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name in ('mmengine', 'mmcv'):
+        return (
+            f'{error.name} is not installed: pip install "eva_mm[EXTRA]" with pretrain, det, seg, video or clip '
+            "(OpenMMLab's packages), or onedl (their forks)."
+        )
     text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
     # the registries of mmengine prefix every level that they build with a line of their own
     text = re.sub(r'^(class `\w+` in [\w./-]+: )+', '', ' '.join(text.split()))

@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-import eva_mm
 from eva_mm.apis.errors import UserError
+from eva_mm.shipped import shipped_root
 from eva_mm.tasks import find_task
 
 # where the released files are (README of the release), unless a metafile says otherwise; nothing here downloads them
@@ -44,23 +44,6 @@ class ModelInfo:
     results: tuple[Mapping[str, Any], ...] = ()
 
 
-@cache
-def index_root() -> Path:
-    """The folder with ``model-index.yml`` and ``configs``: the checkout, or ``eva_mm/.mim`` of an installed wheel.
-
-    Raises:
-        FileNotFoundError: The package is neither.
-    """
-    package = Path(eva_mm.__file__).parent
-    for root in (package.parent, package / '.mim'):
-        if (root / 'model-index.yml').is_file() and (root / 'configs').is_dir():
-            return root
-    raise FileNotFoundError(
-        f'{package} has no configs: neither beside it nor in {package / ".mim"} is a model-index.yml; '
-        'install eva_mm again, or work in a checkout.'
-    )
-
-
 def _task(config: Path) -> str:
     """Task of a config by its place below ``configs``."""
     folder, *_ = config.parts
@@ -83,7 +66,7 @@ def _of_metafile(entry: Mapping[str, Any], root: Path) -> ModelInfo:
 @cache
 def model_index() -> dict[str, ModelInfo]:
     """All models by name: those of the metafiles, and the nano configs as ``nano/NAME``."""
-    root = index_root()
+    root = shipped_root()
     models = {}
     for metafile in yaml.safe_load((root / 'model-index.yml').read_text())['Import']:
         for entry in yaml.safe_load((root / metafile).read_text())['Models']:
@@ -125,14 +108,14 @@ def find_model(name: str | os.PathLike) -> ModelInfo:
     text, models = os.fspath(name), model_index()
     if text in models:
         return models[text]
-    below = index_root() / 'configs' / text.removeprefix('configs/')
+    below = shipped_root() / 'configs' / text.removeprefix('configs/')
     for path in (Path(text), below, below.with_name(f'{below.name}.py')):
         if path.suffix == '.py' and path.is_file():
             return _of_file(path)
     near = ' or '.join(get_close_matches(text, models, n=3, cutoff=0.3))
     raise UserError(
-        f'{text!r} is neither a config file nor the name of a model: '
-        f'{f"did you mean {near}? " if near else ""}eva_mm.apis.list_models() has all names.'
+        f'Config not found: {text} is neither a config file nor the name of a model: '
+        f'{f"did you mean {near}? " if near else ""}eva-mm list shows all names.'
     )
 
 

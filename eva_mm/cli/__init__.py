@@ -74,4 +74,9 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     module.add_arguments(parser)
-    module.run(parser.parse_args(arguments[1:]))
+    args = parser.parse_args(arguments[1:])
+    from eva_mm.apis.errors import user_errors
+
+    # a host that no extra was installed for
+    with user_errors(ModuleNotFoundError):
+        module.run(args)

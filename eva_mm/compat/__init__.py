@@ -19,9 +19,12 @@ data files that hosts unpickle      run what they name                     ``hos
 images by ``mmcv.imfrombytes``      any size, any format                   ``mmcv.py``
 annotations by pycocotools, lvis    absurd numbers end the process         ``pycocotools.py``
 files that mmengine writes          left empty by a full disk              ``mmengine_files.py``
-``_base_ = 'eva_mm::...'``          mmengine knows its own packages only   ``mmengine.py``
+``_base_ = 'eva_mm::...'``          laid over the scope of the host        ``mmengine.py``
+``_base_ = 'mmseg::...'``           onedl's packages have other names      ``onedl.py``
+checkpoints by onedl-mmengine       read again with code if refused        ``onedl.py``
 ``mmpretrain.models``               recent transformers break its import   ``mmpretrain.py``
 ``mmaction.models``                 recent transformers break its import   ``mmaction.py``
+``mmaction`` beside onedl-mmcv      refuses mmcv 2.2 and later             ``mmaction.py``
 evaluation by ``lvis``              uses ``np.float``                      ``lvis.py``
 ==================================  =====================================  ============================
 """
@@ -29,8 +32,8 @@ evaluation by ``lvis``              uses ``np.float``                      ``lvi
 import sys
 from pathlib import Path
 
-from . import host_pickles, lvis, mmaction, mmcv, mmengine, mmengine_files, mmpretrain, pycocotools
-from .import_hooks import AfterImport, StandIns
+from . import host_pickles, lvis, mmaction, mmcv, mmengine, mmengine_files, mmpretrain, onedl, pycocotools
+from .import_hooks import AfterImport, StandIns, in_turn
 
 __all__ = ['install']
 
@@ -48,9 +51,10 @@ _stand_ins = StandIns(
 _after_import = AfterImport(
     {
         'mmcv.ops.multi_scale_deform_attn': mmcv.bound_attention_memory,
-        'mmengine.config.utils': mmengine.name_eva_mm,
+        'mmengine.config.utils': in_turn(mmengine.name_eva_mm, onedl.name_hosts),
+        'mmengine.config.config': mmengine.inherit_as_a_file,
         'mmcv.image.io': mmcv.bound_images,
-        'mmengine.runner.checkpoint': mmengine.load_safely,
+        'mmengine.runner.checkpoint': in_turn(mmengine.load_safely, onedl.load_without_code),
         'mmengine.fileio.backends.local_backend': mmengine_files.guard_local_files,
         'mmengine.fileio.handlers.pickle_handler': mmengine_files.read_plain_pickles,
         'mmengine.fileio.handlers.yaml_handler': mmengine_files.read_plain_yaml,
@@ -58,6 +62,7 @@ _after_import = AfterImport(
         'mmpretrain.datasets.cifar': host_pickles.read_plain_pickles,
         'mmseg.utils.io': host_pickles.read_plain_pickles,
         'mmpretrain.utils.dependency': mmpretrain.leave_out_multimodal,
+        'mmaction.version': mmaction.accept_onedl_mmcv,
         'mmaction.utils.dependency': mmaction.leave_out_multimodal,
         'lvis.eval': lvis.restore_float,
         'lvis.lvis': pycocotools.check_lvis_files,

@@ -11,9 +11,19 @@ from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
-__all__ = ['AfterImport', 'Repair', 'StandIns']
+__all__ = ['AfterImport', 'Repair', 'StandIns', 'in_turn']
 
 Repair = Callable[[ModuleType], None]
+
+
+def in_turn(*repairs: Repair) -> Repair:
+    """One repair of several, for a module with more than one defect."""
+
+    def repair_all(module: ModuleType) -> None:
+        for repair in repairs:
+            repair(module)
+
+    return repair_all
 
 
 class StandIns(MetaPathFinder):

@@ -3,16 +3,36 @@
 from types import ModuleType
 from typing import Any
 
-__all__ = ['allow_checkpoints', 'load_safely', 'name_eva_mm']
+from eva_mm.shipped import SCOPE, shipped_config
+
+__all__ = ['allow_checkpoints', 'inherit_as_a_file', 'load_safely', 'name_eva_mm']
 
 
 def name_eva_mm(config_utils: ModuleType) -> None:
-    """Let a config inherit from ours with ``_base_ = 'eva_mm::...'``.
+    """Let mmengine know the scope ``eva_mm``, as its registries and ``mmengine.hub.get_config`` ask for.
 
-    Defect: mmengine 0.10.7 (all versions so far) looks such names up in a table of OpenMMLab's own packages.
+    Defect: mmengine 0.10.7 (all versions so far) looks scopes up in a table of OpenMMLab's own packages.
     Gone when ``mmengine.config.utils.MODULE2PACKAGE`` has the entry, or no longer exists.
     """
     config_utils.MODULE2PACKAGE.setdefault('eva_mm', 'eva_mm')
+
+
+def inherit_as_a_file(config: ModuleType) -> None:
+    """Let ``_base_ = 'eva_mm::...'`` mean what the path of the same config means, in a checkout as in a wheel.
+
+    Defect: mmengine 0.10.7 (all versions so far) marks all that is inherited from another package with
+    ``_scope_ = <package>``. Our configs are written for the scope of their host, and nothing of it is found then. It
+    also looks for the file in ``.mim`` of the installed package, which an editable install does not have.
+    Gone when a model that is inherited by ``eva_mm::`` builds without this call.
+    """
+    of_others = config.Config._get_cfg_path
+
+    def _get_cfg_path(cfg_path: str, filename: str) -> tuple[str, str | None]:
+        if not cfg_path.startswith(SCOPE):
+            return of_others(cfg_path, filename)
+        return str(shipped_config(cfg_path)), None
+
+    config.Config._get_cfg_path = staticmethod(_get_cfg_path)
 
 
 def load_safely(checkpoint: ModuleType) -> None:

@@ -80,7 +80,7 @@ def test_features_of_a_classifier(infer, world, tmp_path):
     'arguments, message',
     [
         (['classification', '{photos}', '--weights-dir', '{root}'], 'eva_21k_1k_336px_psz14_ema_89p6.pt'),
-        (['depth', '{photos}'], "'depth' is neither a config file nor the name of a model"),
+        (['depth', '{photos}'], 'depth is neither a config file nor the name of a model'),
         ([CONFIG, '{root}/run.pth', 'gone.jpg'], "There is no 'gone.jpg'"),
         ([CONFIG, '{root}/run.pth'], 'nothing to look at'),
         ([CONFIG, '{root}/gone.pth', '{photos}'], 'Checkpoint not found'),

@@ -86,11 +86,21 @@ def test_version(capsys):
     assert capsys.readouterr().out == f'eva-mm {__version__}\n'
 
 
-def test_list_names_task_and_file(capsys):
+def test_list_names_task_file_and_licence(capsys):
     main(['list', 'eva-l-p14_in1k', '--task', 'classification'])
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ['eva-l-p14_in1k-196px', 'classification', 'eva_l_psz14_196px_1k_ft_88p0.pt'] in rows
+    assert ['eva-l-p14_in1k-196px', 'classification', 'eva_l_psz14_196px_1k_ft_88p0.pt', 'MIT'] in rows
     assert all(row[1] == 'classification' for row in rows)
     with pytest.raises(SystemExit):
         main(['list', '--task', 'depth'])
     assert "task='depth' is unknown" in capsys.readouterr().err
+
+
+def test_without_a_host_the_extras_are_named(tmp_path):
+    """As after ``pip install eva_mm``; listing works."""
+    (tmp_path / 'mmengine.py').write_text("raise ModuleNotFoundError(\"No module named 'mmengine'\", name='mmengine')")
+    code = f'import sys; sys.path.insert(0, {str(tmp_path)!r}); from eva_mm.cli import main; main(sys.argv[1:])'
+    done = _run('-c', code, 'train', 'nano/detection')
+    assert done.returncode == 2
+    assert done.stderr.startswith('error: mmengine is not installed: pip install "eva_mm[EXTRA]" with pretrain, det')
+    assert 'nano/detection' in _run('-c', code, 'list', '--task', 'detection').stdout

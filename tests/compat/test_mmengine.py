@@ -1,8 +1,10 @@
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.config import utils as config_utils
 from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
@@ -12,6 +14,15 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from eva_mm.compat import mmengine as compat
+
+CONFIGS = Path(__file__).parents[2] / 'configs'
+# one of each task at full size, and all nano ones
+TASK_CONFIGS = [
+    str(path.relative_to(CONFIGS))
+    for folder in sorted(CONFIGS.iterdir())
+    if folder.is_dir() and folder.name != '_base_'
+    for path in sorted(folder.glob('*.py'))[: None if folder.name == 'nano' else 1]
+]
 
 
 class Points(Dataset):
@@ -67,8 +78,23 @@ def reads(data, path):
     return torch.load(path, weights_only=True)
 
 
-def test_own_configs_are_found_by_name():
+def test_own_scope_is_known():
     assert config_utils.MODULE2PACKAGE['eva_mm'] == 'eva_mm'
+
+
+@pytest.mark.parametrize('name', TASK_CONFIGS)
+def test_inherited_by_name_a_config_is_what_it_is_by_its_path(tmp_path, name):
+    mine = tmp_path / 'mine.py'
+    mine.write_text(f"_base_ = 'eva_mm::{name}'\nmodel = dict(mine=_base_.model.type)\n")
+    cfg = Config.fromfile(mine).to_dict()
+    assert cfg['model'].pop('mine') == cfg['model']['type']
+    assert cfg == Config.fromfile(CONFIGS / name).to_dict()
+
+
+def test_a_base_that_we_do_not_have(tmp_path):
+    (tmp_path / 'mine.py').write_text("_base_ = 'eva_mm::nano/detektion.py'\n")
+    with pytest.raises(FileNotFoundError, match="did you mean 'nano/detection.py'"):
+        Config.fromfile(tmp_path / 'mine.py')
 
 
 def test_runner_resumes_from_its_own_checkpoint(tmp_path):

@@ -1,7 +1,6 @@
 """A short config for one's own data and GPUs, with the reasons for every number in it."""
 
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +10,9 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 
 from eva_mm.apis.errors import UserError
-from eva_mm.apis.model_index import index_root
 from eva_mm.apis.own_data import use_data_root
 from eva_mm.apis.planning.plan import GIB, MeasuredConfig
+from eva_mm.shipped import SCOPE, shipped_root
 from eva_mm.tasks import Recipe, find_task
 
 # fewer steps an epoch than this leave a recipe too few in all
@@ -50,9 +49,9 @@ class NewConfig:
         if file.exists() or file.suffix != '.py':
             raise UserError(f'{file} {"exists" if file.exists() else "is no .py file"}: give the name of a new config.')
         file.parent.mkdir(parents=True, exist_ok=True)
-        lines = ['"""Made by tools/misc/new_config.py.', '', f'    python tools/train.py {file}', '']
+        lines = ['"""Made by eva-mm new-config.', '', f'    eva-mm train {file}', '']
         lines += [*self.reasons, '"""', '']
-        lines.append(f'_base_ = {os.path.relpath(self.base, file.resolve().parent)!r}')
+        lines.append(f'_base_ = {SCOPE + self.base.relative_to(shipped_root() / "configs").as_posix()!r}')
         lines += [f'{key} = {pformat(value, width=110, sort_dicts=False)}' for key, value in self.settings.items()]
         file.write_text('\n'.join(lines) + '\n')
 
@@ -143,7 +142,7 @@ def make_config(task: str, size: str, data_root: str, gpu_memory: float, gpus: i
     recipe = recipes[size]
     if gpus < 1 or gpu_memory <= 0:
         raise UserError(f'A config needs at least one GPU with memory, got {gpus} of {gpu_memory:g} GiB.')
-    base = index_root() / 'configs' / recipe.config
+    base = shipped_root() / 'configs' / recipe.config
     cfg = Config.fromfile(base)
     found = use_data_root(cfg, data_root)
     with DefaultScope.overwrite_default_scope(cfg.default_scope):

@@ -22,8 +22,9 @@ class StepSeedHook(Hook):
 
     What data transforms draw is repeated by the loops of
     :mod:`~eva_mm.engine.long_run.resumable_loops`. mmengine's own iteration-based loop replays the
-    data; with its epoch-based loop use worker processes that live for one epoch
-    (``persistent_workers=False``) or none, and resume between epochs.
+    data (that of onedl-mmengine skips it unread, and then draws differ); with its epoch-based loop
+    use worker processes that live for one epoch (``persistent_workers=False``) or none, and resume
+    between epochs.
     """
 
     priority = 'VERY_HIGH'

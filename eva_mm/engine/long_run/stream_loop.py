@@ -2,13 +2,13 @@
 
 import warnings
 from collections.abc import Sequence
-from itertools import chain, repeat
 from typing import Any
 
 import torch
 from mmengine.dist import all_gather
 from mmengine.runner import IterBasedTrainLoop
 
+from eva_mm.engine.long_run.remaining_batches import RemainingBatches
 from eva_mm.registry import LOOPS
 
 PLACES = 'stream_places'
@@ -29,6 +29,8 @@ class StreamTrainLoop(IterBasedTrainLoop):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.dataloader_iterator = None  # the parent has started workers, at the beginning of the streams
+        # onedl-mmengine's loop passes over nothing with True; what is done is not read in any case
+        self.fast_forward_on_resume = False
 
     def check_resumed(self) -> None:
         """See that a checkpoint which was resumed is of such a run.
@@ -50,11 +52,7 @@ class StreamTrainLoop(IterBasedTrainLoop):
             places = self.runner.message_hub.get_info(PLACES)
             self._places = {place[0]: place for place in places}
             self.dataloader.dataset.resume(places)
-            # the parent asks for the batches that are done
-            batches = chain(repeat(None, self._iter), self.dataloader)
-        else:
-            batches = iter(self.dataloader)
-        self.dataloader_iterator = batches
+        self.dataloader_iterator = RemainingBatches(self.dataloader, done=self._iter)
         # torch takes the length of an epoch for that of the stream
         warnings.filterwarnings('ignore', 'Length of IterableDataset')
         return super().run()

@@ -1,6 +1,7 @@
 import importlib.util
 
 import pytest
+from mmengine.registry import DefaultScope
 
 import eva_mm  # noqa: F401
 
@@ -20,7 +21,10 @@ def test_models_import_and_register():
 def test_drn_asked_for_says_how_to_get_it():
     import mmaction.models  # noqa: F401
 
-    with pytest.raises(NotImplementedError, match=r'clone mmaction2 and install it with `pip install -e \.`'):
+    with (
+        DefaultScope.overwrite_default_scope('mmaction'),
+        pytest.raises(NotImplementedError, match=r'clone mmaction2 and install it with `pip install -e \.`'),
+    ):
         MODELS.build(dict(type='DRN', vocab_size=3))
 
 

@@ -16,10 +16,10 @@ def stand_in():
 
 
 def test_distribution(stand_in):
-    found = stand_in.get_distribution('mmengine')
-    assert found.version == version('mmengine')
-    assert importlib.util.find_spec('mmengine').origin.startswith(found.location)
-    assert found.get_metadata('top_level.txt').split() == ['mmengine']
+    found = stand_in.get_distribution('addict')
+    assert found.version == version('addict')
+    assert importlib.util.find_spec('addict').origin.startswith(found.location)
+    assert found.get_metadata('top_level.txt').split() == ['addict']
     assert not found.has_metadata('no_such_file.txt')
     with pytest.raises(FileNotFoundError, match='no_such_file.txt'):
         found.get_metadata('no_such_file.txt')

@@ -40,6 +40,16 @@ def decord(monkeypatch):
     monkeypatch.setattr(reader, 'find_spec', lambda name: name in ('decord', 'av') or None)
 
 
+def test_a_narrow_video_that_decord_cannot_copy_is_read_by_pyav(decord, tmp_path, monkeypatch):
+    def get_batch(self, indices):
+        raise self.DECORDError('Check failed: DECORDArrayCopyFromTo: The size must exactly match')
+
+    path = tmp_path / 'video.mp4'
+    write_video(path)
+    monkeypatch.setattr(FakeDecord, 'get_batch', get_batch)
+    assert brightness(open_video(path, 'decord').read([19, 3])) == [19, 3]
+
+
 @pytest.mark.parametrize('suffix', ['mp4', 'mkv', 'avi'])
 def test_frames_come_by_their_number_from_every_container(tmp_path, suffix):
     path = tmp_path / f'video.{suffix}'
