@@ -35,19 +35,21 @@ def _use_slurm_environment(cfg: Config) -> None:
     cfg.launcher = 'pytorch'
 
 
-def _start_cpu_process_group(cfg: Config) -> None:
-    """Join a gloo group where there is no GPU: mmengine's launchers call ``torch.cuda.set_device``."""
-    if cfg.get('launcher') != 'pytorch' or torch.cuda.is_available() or is_distributed():
+def _use_gloo(cfg: Config) -> None:
+    """Train in a gloo group where there is no GPU: mmengine's launchers and wrappers call ``torch.cuda.set_device``."""
+    if cfg.get('launcher') != 'pytorch' or torch.cuda.is_available():
         return
-    if 'RANK' not in os.environ:
-        raise UserError(
-            '--launcher pytorch expects the environment that torchrun sets: start with '
-            'torchrun --nproc_per_node=N tools/train.py ..., or leave --launcher out.'
-        )
-    seconds = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
-    torch.distributed.init_process_group('gloo', timeout=seconds and timedelta(seconds=seconds))
-    if cfg.get('runner_type') is None:
-        cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel', device_ids=None))
+    if not is_distributed():
+        if 'RANK' not in os.environ:
+            raise UserError(
+                '--launcher pytorch expects the environment that torchrun sets: start with '
+                'torchrun --nproc_per_node=N tools/train.py ..., or leave --launcher out.'
+            )
+        seconds = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
+        torch.distributed.init_process_group('gloo', timeout=seconds and timedelta(seconds=seconds))
+    # what mmengine takes from the config for the wrapper that it makes itself
+    wrapper = {name: cfg.get(name, False) for name in ('find_unused_parameters', 'detect_anomalous_params')}
+    cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel', device_ids=None, **wrapper))
 
 
 def _limit_waiting(cfg: Config) -> None:
@@ -76,7 +78,7 @@ def build_runner(cfg: Config) -> Runner:
         cfg.runner_type = 'FlexibleRunner'
     _use_slurm_environment(cfg)
     if cfg.get('runner_type') is None:
-        _start_cpu_process_group(cfg)
+        _use_gloo(cfg)
         runner = Runner.from_cfg(cfg)
     else:
         runner = RUNNERS.build(cfg)
