@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmengine.config import DictAction
-
+from eva_mm.apis.option_values import parse_value
 from eva_mm.errors import UserError
 
 
@@ -102,7 +101,7 @@ class InferOptions:
 
 
 def parse_cfg_options(pairs: list[str] | None) -> dict[str, Any]:
-    """``['a.b=1', 'c=[x,y]']`` to ``{'a.b': 1, 'c': ['x', 'y']}``, with mmengine's own rules.
+    """``['a.b=1', 'c=[x,y]']`` to ``{'a.b': 1, 'c': ['x', 'y']}``; see :func:`eva_mm.apis.option_values.parse_value`.
 
     Raises:
         UserError: A pair has no ``=``.
@@ -112,5 +111,5 @@ def parse_cfg_options(pairs: list[str] | None) -> dict[str, Any]:
         key, equals, value = pair.partition('=')
         if not equals or not key:
             raise UserError(f'--cfg-options got {pair!r}, expected KEY=VALUE, for instance train_cfg.max_epochs=10.')
-        options[key] = DictAction._parse_iterable(value)
+        options[key] = parse_value(value)
     return options

@@ -47,9 +47,13 @@ def _use_gloo(cfg: Config) -> None:
             )
         seconds = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
         torch.distributed.init_process_group('gloo', timeout=seconds and timedelta(seconds=seconds))
+    if cfg.get('sync_bn'):
+        raise UserError(f'sync_bn={cfg.sync_bn!r} needs GPUs: leave it out on CPUs.')
     # what mmengine takes from the config for the wrapper that it makes itself
     wrapper = {name: cfg.get(name, False) for name in ('find_unused_parameters', 'detect_anomalous_params')}
-    cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel', device_ids=None, **wrapper))
+    cfg.setdefault(
+        'model_wrapper_cfg', dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False, **wrapper)
+    )
 
 
 def _limit_waiting(cfg: Config) -> None:

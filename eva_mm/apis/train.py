@@ -11,6 +11,7 @@ from eva_mm.apis.log_to import log_to
 from eva_mm.apis.options import TrainOptions
 from eva_mm.apis.resume import choose_checkpoint
 from eva_mm.apis.runner import build_runner
+from eva_mm.apis.scaling import count_accumulation, shorten_warmup
 from eva_mm.apis.weights import open_weights, start_from
 from eva_mm.apis.work_dir import claim_work_dir
 from eva_mm.engine.hooks.run_summary_hook import RunSummaryHook
@@ -115,4 +116,6 @@ def prepare_training(options: TrainOptions) -> Runner:
     runner.register_hook(RunSummaryHook())
     # built here, so that a wrong key of train_cfg or of a data set is found as wrong input and not as a defect
     _check_batches(runner)
+    shorten_warmup(runner)
+    count_accumulation(runner)
     return runner

@@ -7,7 +7,11 @@ import os
 def add_cfg_options(parser: argparse.ArgumentParser) -> None:
     """``--cfg-options``, which every verb with a config has."""
     parser.add_argument(
-        '--cfg-options', nargs='+', metavar='KEY=VALUE', help='override keys of the config, as a.b=c or a="[x,y]"'
+        '--cfg-options',
+        nargs='+',
+        action='extend',
+        metavar='KEY=VALUE',
+        help='override keys of the config, as a.b=c, a="[x, y]" or a="dict(b=c)"; may be given several times',
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from eva_mm.apis.config import load_config
 from eva_mm.apis.errors import UserError
 from eva_mm.apis.options import TrainOptions, parse_cfg_options
 from eva_mm.apis.train import prepare_training
@@ -91,3 +92,35 @@ def test_what_does_not_fit_is_one_sentence(world, options, message, more):
     options = {key: str(root / value) if key in ('load_from', 'resume') else value for key, value in options.items()}
     with pytest.raises(UserError, match=message):
         _prepare(root, *more, **{'resume': str(root / 'run'), 'work_dir': 'again', **options}).train()
+
+
+def test_a_warm_up_longer_than_the_run_is_cut_with_a_warning(world):
+    root, *_ = world
+    runner = _prepare(root, 'param_scheduler.warmup_epochs=3', work_dir='short')
+    runner.train()
+    assert 'The warm-up of 3 epochs is longer than the run of 1: it is cut to 0.1 epochs' in _log(runner)
+
+
+def test_the_rate_is_scaled_by_the_samples_of_a_step(world):
+    root, *_ = world
+    rates = []
+    for number, (batch, accumulated) in enumerate(((20, 1), (5, 1), (5, 2))):
+        options = [f'optim_wrapper.accumulative_counts={accumulated}', 'train_dataloader.drop_last=False']
+        runner = _prepare(root, *options, batch=batch, auto_scale_lr=True, work_dir=f'scaled{number}')
+        runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+        runner.scale_lr(runner.optim_wrapper, runner.auto_scale_lr)
+        rates.append(runner.optim_wrapper.get_lr()['lr'][0])
+    assert rates == pytest.approx([rates[0], rates[0] / 4, rates[0] / 2])
+
+
+@pytest.mark.parametrize(
+    'key', ['find_unused_parameters=True', 'sync_bn=torch', 'experiment_name=mine', 'compile=False']
+)
+def test_keys_that_runners_read_pass(world, key):
+    root, *_ = world
+    assert _prepare(root, key, work_dir=key.split('=')[0]).cfg[key.split('=')[0]] is not None
+
+
+def test_keys_that_a_strategy_does_not_read_are_refused(world):
+    with pytest.raises(UserError, match='sync_bn has no effect with a strategy'):
+        load_config('configs/nano/pretrain_deepspeed.py', cfg_options={'sync_bn': 'torch'})
