@@ -35,25 +35,29 @@ def _use_slurm_environment(cfg: Config) -> None:
     cfg.launcher = 'pytorch'
 
 
-def _use_gloo(cfg: Config) -> None:
-    """Train in a gloo group where there is no GPU: mmengine's launchers and wrappers call ``torch.cuda.set_device``."""
+def _start_cpu_process_group(cfg: Config) -> None:
+    """Join a gloo group where there is no GPU: mmengine's launchers call ``torch.cuda.set_device``."""
     if cfg.get('launcher') != 'pytorch' or torch.cuda.is_available():
         return
-    if not is_distributed():
-        if 'RANK' not in os.environ:
-            raise UserError(
-                '--launcher pytorch expects the environment that torchrun sets: start with '
-                'torchrun --nproc_per_node=N tools/train.py ..., or leave --launcher out.'
-            )
-        seconds = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
-        torch.distributed.init_process_group('gloo', timeout=seconds and timedelta(seconds=seconds))
     if cfg.get('sync_bn'):
         raise UserError(f'sync_bn={cfg.sync_bn!r} needs GPUs: leave it out on CPUs.')
-    # what mmengine takes from the config for the wrapper that it makes itself
-    wrapper = {name: cfg.get(name, False) for name in ('find_unused_parameters', 'detect_anomalous_params')}
-    cfg.setdefault(
-        'model_wrapper_cfg', dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False, **wrapper)
-    )
+    if is_distributed():
+        return
+    if 'RANK' not in os.environ:
+        raise UserError(
+            '--launcher pytorch expects the environment that torchrun sets: start with '
+            'torchrun --nproc_per_node=N tools/train.py ..., or leave --launcher out.'
+        )
+    seconds = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
+    torch.distributed.init_process_group('gloo', timeout=seconds and timedelta(seconds=seconds))
+
+
+def _use_data_parallel(cfg: Config) -> None:
+    """Wrap the model in our own class, with what mmengine takes from the config for the wrapper that it makes itself."""
+    options = {name: cfg.get(name, False) for name in ('find_unused_parameters', 'detect_anomalous_params')}
+    if not torch.cuda.is_available():
+        options['device_ids'] = None
+    cfg.setdefault('model_wrapper_cfg', dict(type='eva_mm.EVADataParallel', broadcast_buffers=False, **options))
 
 
 def _limit_waiting(cfg: Config) -> None:
@@ -82,7 +86,8 @@ def build_runner(cfg: Config) -> Runner:
         cfg.runner_type = 'FlexibleRunner'
     _use_slurm_environment(cfg)
     if cfg.get('runner_type') is None:
-        _use_gloo(cfg)
+        _start_cpu_process_group(cfg)
+        _use_data_parallel(cfg)
         runner = Runner.from_cfg(cfg)
     else:
         runner = RUNNERS.build(cfg)

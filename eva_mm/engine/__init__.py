@@ -1,5 +1,6 @@
 """What a training run is made of beside model and data: optimizer groups, schedules, DeepSpeed."""
 
+from eva_mm.engine.data_parallel import EVADataParallel
 from eva_mm.engine.deepspeed.strategy import EVADeepSpeedStrategy
 from eva_mm.engine.hooks.class_frequency_hook import ClassFrequencyHook
 from eva_mm.engine.hooks.compile_blocks_hook import CompileBlocksHook
@@ -22,6 +23,7 @@ __all__ = [
     'CompileBlocksHook',
     'EVACosineLR',
     'EVACosineParamScheduler',
+    'EVADataParallel',
     'EVADeepSpeedStrategy',
     'FP32EMAHook',
     'FaultHook',

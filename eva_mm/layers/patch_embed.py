@@ -41,9 +41,6 @@ class PatchEmbed(nn.Module):
         self.patch_size, self.grad_scale, self.pad = tuple(patch_size), grad_scale, pad
         conv = {2: nn.Conv2d, 3: nn.Conv3d}[len(self.patch_size)]
         self.proj = conv(in_channels, embed_dims, self.patch_size, stride=self.patch_size, bias=bias)
-        if not grad_scale:
-            # several processes wait for the gradient of whatever asks for one
-            self.proj.requires_grad_(False)
 
     def forward(self, x: Tensor) -> tuple[Tensor, tuple[int, ...]]:
         """(B, 3, H, W) or (B, 3, T, H, W), divisible by the patch, to tokens (B, N, C) and their grid."""
