@@ -53,7 +53,7 @@ def _start_cpu_process_group(cfg: Config) -> None:
 
 
 def _use_data_parallel(cfg: Config) -> None:
-    """Wrap the model in our own class, with what mmengine takes from the config for the wrapper that it makes itself."""
+    """Wrap the model in our own class, with what mmengine takes from a config for its own wrapper."""
     options = {name: cfg.get(name, False) for name in ('find_unused_parameters', 'detect_anomalous_params')}
     if not torch.cuda.is_available():
         options['device_ids'] = None

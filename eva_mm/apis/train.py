@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.device import get_device
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from eva_mm.apis.config import check_data_folders, load_config
@@ -15,7 +16,7 @@ from eva_mm.apis.scaling import count_accumulation, shorten_warmup
 from eva_mm.apis.weights import open_weights, start_from
 from eva_mm.apis.work_dir import claim_work_dir
 from eva_mm.engine.hooks.run_summary_hook import RunSummaryHook
-from eva_mm.engine.long_run.defaults import add_long_run
+from eva_mm.engine.long_run.defaults import add_long_run, type_name
 from eva_mm.safe_io.download import is_address
 from eva_mm.safe_io.weights import force_weights_only
 
@@ -25,11 +26,21 @@ def _use_amp(cfg: Config) -> None:
         raise UserError(
             '--amp is for configs without a strategy: set strategy.fp16 or strategy.bf16 in this one instead.'
         )
-    kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    kind = type_name(cfg.optim_wrapper, 'OptimWrapper')
     if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
         raise UserError(f'--amp works with OptimWrapper, this config has {kind}: set its precision in the config.')
     cfg.optim_wrapper.type = 'AmpOptimWrapper'
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def _use_amp_of_device(cfg: Config) -> str | None:
+    """On a CPU, bfloat16 in place of fp16 with a scaled loss; returns what to say of it."""
+    if type_name(cfg.optim_wrapper) != 'AmpOptimWrapper' or get_device() != 'cpu':
+        return None
+    for key in ('loss_scale', 'dtype', 'use_fp16_params'):
+        cfg.optim_wrapper.pop(key, None)
+    cfg.optim_wrapper.type = 'eva_mm.CPUAmpOptimWrapper'
+    return 'Mixed precision on this CPU: bfloat16 in place of fp16, and no loss scale.'
 
 
 def _scale_lr(cfg: Config) -> None:
@@ -94,6 +105,7 @@ def prepare_training(options: TrainOptions) -> Runner:
         _drop_validation(cfg)
     if options.amp:
         _use_amp(cfg)
+    precision = _use_amp_of_device(cfg)
     if options.auto_scale_lr:
         _scale_lr(cfg)
     if options.seed is not None:
@@ -108,7 +120,8 @@ def prepare_training(options: TrainOptions) -> Runner:
     claim_work_dir(cfg)
     protection = add_long_run(cfg)
     runner = build_runner(cfg)
-    runner.logger.info(protection)
+    for line in filter(None, (precision, protection)):
+        runner.logger.info(line)
     if cfg.get('resume'):
         choose_checkpoint(runner)
     if weights and not runner._resume:

@@ -13,12 +13,14 @@ from eva_mm.engine.long_run.safe_checkpoint_hook import SafeCheckpointHook
 from eva_mm.engine.long_run.step_seed import StepSeedHook
 from eva_mm.engine.long_run.stream_loop import StreamTrainLoop
 from eva_mm.engine.optim.cosine_schedule import EVACosineLR, EVACosineParamScheduler
+from eva_mm.engine.optim.cpu_amp import CPUAmpOptimWrapper
 from eva_mm.engine.optim.ema_hook import FP32EMAHook
 from eva_mm.engine.optim.lars import LARS
 from eva_mm.engine.optim.layer_decay import LayerDecayOptimWrapperConstructor
 from eva_mm.engine.optim.tower_groups import TowerOptimWrapperConstructor
 
 __all__ = [
+    'CPUAmpOptimWrapper',
     'ClassFrequencyHook',
     'CompileBlocksHook',
     'EVACosineLR',

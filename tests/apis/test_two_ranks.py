@@ -34,6 +34,8 @@ TASKS = {
     'clip': (None, [*ITERATIONS, 'param_scheduler.warmup_iters=0']),
 }
 WITH_STRATEGY = ('pretrain_deepspeed',)
+# the others train in fp32
+WITH_AMP = ('detection', 'segmentation', 'video', 'video_finetune', 'clip')
 
 
 def _shards(folder: Path) -> list[str]:
@@ -70,6 +72,7 @@ def seen(tmp_path_factory, own_folders):
             config=f'configs/nano/{task}.py',
             data_root=maker and str(root / maker),
             cfg_options=options,
+            amp=task in WITH_AMP,
             load_from=str(root / 'released.pt'),
             work_dir=str(root / 'runs' / task),
         )
@@ -92,3 +95,4 @@ def test_both_ranks_train_from_the_file_and_stay_equal(seen, task):
     assert 'error' not in first and 'error' not in second, (first, second)
     assert first['start'] == second['start'] == pytest.approx(expected, rel=1e-4)
     assert first['end'] == second['end'] and np.isfinite(first['losses'] + second['losses']).all()
+    assert (first['wrapper'] == 'CPUAmpOptimWrapper') == (task in WITH_AMP)

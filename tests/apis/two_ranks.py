@@ -38,6 +38,7 @@ class Record(Hook):
 
     def after_train(self, runner):
         """The sum."""
+        self.seen['wrapper'] = type(runner.optim_wrapper).__name__
         self.seen['end'] = sum(weight.double().sum().item() for weight in runner.model.parameters())
 
 

@@ -13,6 +13,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import default_collate, pseudo_collate
 from mmengine.registry import DefaultScope
+from mmengine.structures import BaseDataElement
 from mmengine.utils import ProgressBar
 from torch import nn
 
@@ -151,7 +152,7 @@ class Inferencer:
                 torch.autocast(kind, dtype, enabled=self.half),
                 DefaultScope.overwrite_default_scope(self.cfg.get('default_scope')),
             ):
-                return self._predict_by_size(samples)
+                return [_in_fp32(output) for output in self._predict_by_size(samples)]
         except torch.cuda.OutOfMemoryError as error:
             raise UserError(
                 f'A batch of {len(samples)} does not fit into the memory of {self.device}: '
@@ -181,3 +182,16 @@ class Inferencer:
     def describe(self, result: Result, sample: Sample, output: Any, pictures: bool) -> Result:
         """Fill in prediction, arrays, and, if wanted, the picture of a result."""
         raise NotImplementedError
+
+
+def _in_fp32(output: Any) -> Any:
+    """What a model gave under autocast, in a precision that NumPy has."""
+    if isinstance(output, torch.Tensor):
+        return output.float() if output.dtype in (torch.bfloat16, torch.float16) else output
+    if isinstance(output, BaseDataElement):
+        for name, value in output.items():
+            output.set_field(_in_fp32(value), name)
+        return output
+    if isinstance(output, dict):
+        return {name: _in_fp32(value) for name, value in output.items()}
+    return type(output)(map(_in_fp32, output)) if type(output) in (list, tuple) else output
