@@ -17,6 +17,8 @@ class RunOptions:
         work_dir: Of logs and results; ``None``: the config's own, or ``work_dirs/<name of the file>``.
         cfg_options: Keys of the config that are overridden, ``{'a.b': value}``.
         launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
+        weights: ``'raw'`` or ``'averaged'`` of a checkpoint that holds both, see
+            :func:`eva_mm.checkpoint.unwrap.choose_weights`.
     """
 
     config: str
@@ -24,6 +26,7 @@ class RunOptions:
     work_dir: str | None = None
     cfg_options: dict[str, Any] = field(default_factory=dict)
     launcher: str = 'none'
+    weights: str = 'auto'
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ class InferOptions:
     frames: int = 8
     pictures: bool = True
     weights_dir: str | None = None
+    weights: str = 'auto'
     random_weights: bool = False
     cfg_options: dict[str, Any] = field(default_factory=dict)
 

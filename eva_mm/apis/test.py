@@ -81,7 +81,7 @@ def prepare_test(options: TestOptions) -> Runner:
     runner = build_runner(cfg)
     if options.tta:
         runner.register_hook(PrepareTTAHook(cfg.tta_model))
-    report = load_weights(runner.model, open_weights(options.checkpoint))
+    report = load_weights(runner.model, open_weights(options.checkpoint, options.weights))
     refuse_random_parts(runner.model, options.checkpoint, report)
     return runner
 

@@ -17,7 +17,6 @@ from eva_mm.apis.weights import open_weights, start_from
 from eva_mm.apis.work_dir import claim_work_dir
 from eva_mm.engine.hooks.run_summary_hook import RunSummaryHook
 from eva_mm.engine.long_run.defaults import add_long_run, type_name
-from eva_mm.safe_io.download import is_address
 from eva_mm.safe_io.weights import force_weights_only
 
 
@@ -60,7 +59,7 @@ def _set_start(cfg: Config, options: TrainOptions) -> str | None:
     Returns:
         The weights that it starts from where it does not resume.
     """
-    if options.load_from and not is_address(options.load_from) and not Path(options.load_from).exists():
+    if options.load_from and ':' not in options.load_from and not Path(options.load_from).exists():
         raise UserError(f'--load-from: checkpoint not found: {options.load_from}.')
     if options.resume not in (None, 'auto'):
         if options.load_from:
@@ -116,7 +115,7 @@ def prepare_training(options: TrainOptions) -> Runner:
     weights = _set_start(cfg, options)
     check_data_folders(cfg, ('train_dataloader', 'val_dataloader'))
     # where a run that is resumed needs them not, they may be gone
-    start = open_weights(weights) if weights and not cfg.resume else None
+    start = open_weights(weights, options.weights) if weights and not cfg.resume else None
     claim_work_dir(cfg)
     protection = add_long_run(cfg)
     runner = build_runner(cfg)
@@ -125,7 +124,7 @@ def prepare_training(options: TrainOptions) -> Runner:
     if cfg.get('resume'):
         choose_checkpoint(runner)
     if weights and not runner._resume:
-        start_from(runner, start or open_weights(weights))
+        start_from(runner, start or open_weights(weights, options.weights))
     runner.register_hook(RunSummaryHook())
     # built here, so that a wrong key of train_cfg or of a data set is found as wrong input and not as a defect
     _check_batches(runner)

@@ -29,7 +29,8 @@ def _load_as_it_is(model: nn.Module, checkpoint: Checkpoint) -> str:
             f'({_first(result.missing_keys)}) and has {len(result.unexpected_keys)} others '
             f'({_first(result.unexpected_keys)}); give a checkpoint of this config.'
         )
-    return f'loaded {len(weights)} weights from {checkpoint}'
+    taken = f': {checkpoint.taken}' if checkpoint.taken else ''
+    return f'loaded {len(weights)} weights from {checkpoint}{taken}'
 
 
 def _first(names: list[str]) -> str:
@@ -89,17 +90,21 @@ def refuse_random_parts(model: nn.Module, checkpoint: Source, report: Report | N
         )
 
 
-def open_weights(source: Source) -> Checkpoint:
+def open_weights(source: Source, which: str = 'auto') -> Checkpoint:
     """A file, or a DeepSpeed checkpoint directory, whose weights are gathered.
+
+    Args:
+        source: As for :meth:`eva_mm.checkpoint.Checkpoint.open`, or the directory.
+        which: ``'auto'``, ``'raw'`` or ``'averaged'``.
 
     Raises:
         FileNotFoundError, ValueError: As :meth:`eva_mm.checkpoint.Checkpoint.open`.
     """
     if isinstance(source, Checkpoint) or not list(Path(source).glob('*_model_states.pt')):
-        return Checkpoint.open(source)
+        return Checkpoint.open(source, which)
     from eva_mm.engine.deepspeed.checkpoint import read_weights
 
-    return Checkpoint(Path(source), read_weights(source))
+    return Checkpoint(Path(source), read_weights(source), which)
 
 
 def start_from(runner: Runner, checkpoint: Checkpoint) -> None:
