@@ -15,6 +15,7 @@ from mmengine.dataset import default_collate, pseudo_collate
 from mmengine.registry import DefaultScope
 from mmengine.structures import BaseDataElement
 from mmengine.utils import ProgressBar
+from PIL import Image
 from torch import nn
 
 from eva_mm.apis.errors import UserError
@@ -24,7 +25,7 @@ from eva_mm.apis.inference.sources import Input
 from eva_mm.safe_io.download import is_address
 
 # what a caller may give for one input
-Source = str | os.PathLike | np.ndarray | Input
+Source = str | os.PathLike | np.ndarray | Image.Image | Input
 
 
 @dataclass
@@ -52,6 +53,8 @@ def as_input(source: Source) -> Input:
         return source
     if isinstance(source, np.ndarray):
         return Input('array', source)
+    if isinstance(source, Image.Image):
+        return Input(getattr(source, 'filename', '') or 'image', np.asarray(source.convert('RGB')))
     if is_address(source):
         return Input(source, source)
     return Input(str(source), Path(source))
@@ -97,7 +100,7 @@ class Inferencer:
         """Look at inputs.
 
         Args:
-            inputs: Files, http(s) addresses, arrays (H, W, 3) uint8 RGB, or what
+            inputs: Files, http(s) addresses, images of Pillow, arrays (H, W, 3) uint8 RGB, or what
                 :func:`eva_mm.apis.inference.find_inputs` finds.
             batch_size: How many the model sees at once.
             progress: Whether to draw a bar on stderr.
@@ -109,7 +112,7 @@ class Inferencer:
         Raises:
             UserError: ``batch_size`` is not positive, or a batch does not fit into the memory of the GPU.
         """
-        single = isinstance(inputs, (str, os.PathLike, np.ndarray, Input))
+        single = isinstance(inputs, Source)
         inputs = [inputs] if single else list(inputs)
         results = []
         bar = ProgressBar(len(inputs), file=sys.stderr) if progress else None
