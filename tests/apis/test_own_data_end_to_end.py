@@ -74,7 +74,14 @@ def trained(request, own_folders, tmp_path_factory):
     tester, metrics = _test(task, root, work_dir / 'test', options, work_dir / f'{checkpoint}.pth')
     logs = [file.read_text() for file in sorted(work_dir.rglob('*.log'))]
     return SimpleNamespace(
-        task=task, trainer=trainer, tester=tester, metrics=metrics, metric=metric, sizes=sizes, log='\n'.join(logs)
+        best=[path.name for path in work_dir.glob('best_*.pth')],
+        task=task,
+        trainer=trainer,
+        tester=tester,
+        metrics=metrics,
+        metric=metric,
+        sizes=sizes,
+        log='\n'.join(logs),
     )
 
 
@@ -107,6 +114,10 @@ def test_every_split_has_the_names_and_sizes_of_the_folder(trained):
 def test_the_checkpoint_is_tested_with_the_metric_of_the_task(trained):
     assert np.isfinite(trained.metrics[trained.metric]), trained.metrics
     assert trained.metrics[trained.metric] >= 0
+
+
+def test_the_best_checkpoint_is_kept(trained):
+    assert len(trained.best) == 1, 'by the metric of the task'
 
 
 def test_the_log_begins_with_what_is_trained(trained):
