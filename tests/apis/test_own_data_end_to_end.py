@@ -128,8 +128,8 @@ def test_damaged_videos_are_replaced_counted_and_named(trained):
     if trained.task != 'video with damaged files':
         assert 'could not be read' not in trained.log
         return
-    assert '2 of 17 training videos could not be read and were replaced' in trained.log
-    assert '1 of 3 validation videos could not be read and were replaced (1 no video stream): 5.mp4.' in trained.log
-    assert 'dog/1.mp4 is empty (0 bytes): replace the file.' in trained.log
-    assert 'cat/0.mp4 cannot be decoded' in trained.log
+    assert '2 of 17 samples were replaced; found: videos: 1 empty, 1 undecodable (0.mp4, 1.mp4)' in trained.log
+    assert '1 of 3 validation samples could not be read and do not count: videos: 1 no video stream' in trained.log
+    listed = (Path(trained.trainer.work_dir) / 'broken_samples.csv').read_text()
+    assert all(f'{name} ' in listed or f'{name},' in listed for name in ('dog/1.mp4', 'cat/0.mp4', '5.mp4')), listed
     assert trained.metrics['acc/unreadable'] == 1
