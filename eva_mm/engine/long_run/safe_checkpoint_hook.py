@@ -136,8 +136,8 @@ class SafeCheckpointHook(CheckpointHook):
         """Save the best one, and only then remove the best one so far."""
         if lacking := [name for name in self.save_best and self.key_indicators or () if name not in (*metrics, 'auto')]:
             print_log(
-                f'No best checkpoint is kept: the validation has no {lacking[0]}, but {", ".join(metrics) or "nothing"}; '
-                'set default_hooks.checkpoint.save_best to one of them.',
+                f'No best checkpoint is kept: the validation has no {lacking[0]}, but '
+                f'{", ".join(metrics) or "nothing"}; set default_hooks.checkpoint.save_best to one of them.',
                 'current',
                 30,
             )
