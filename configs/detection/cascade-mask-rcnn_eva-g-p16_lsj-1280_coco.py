@@ -39,3 +39,5 @@ param_scheduler = [
     dict(type='MultiStepLR', by_epoch=False, begin=0, end=45000, milestones=[40000, 44999], gamma=0.1),
 ]
 auto_scale_lr = dict(base_batch_size=64)
+val_evaluator = dict(classwise=True)
+test_evaluator = dict(classwise=True)

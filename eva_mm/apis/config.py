@@ -112,6 +112,16 @@ def _reject_without_effect(cfg: Config) -> None:
         raise UserError(f'{ignored[0]} has no effect with a strategy: use the arguments of {cfg.strategy.type}.')
 
 
+def _replacing(cfg: Config, key: str, value: Any) -> Any:
+    """A dict that takes the place of something else says so in mmengine's terms."""
+    if not isinstance(value, dict):
+        return value
+    node: Any = cfg
+    for part in key.split('.'):
+        node = node.get(part, {}) if isinstance(node, dict | Config) else {}
+    return value if isinstance(node, dict) else {**value, '_delete_': True}
+
+
 def load_config(
     path: str,
     *,
@@ -143,7 +153,7 @@ def load_config(
     data_root = data_root or cfg.get('own_data')
     if data_root:
         print(f'{data_root}: {use_data_root(cfg, data_root)}', flush=True)
-    cfg.merge_from_dict(cfg_options or {})
+    cfg.merge_from_dict({key: _replacing(cfg, key, value) for key, value in (cfg_options or {}).items()})
     _reject_without_effect(cfg)
     if work_dir:
         cfg.work_dir = work_dir

@@ -116,6 +116,11 @@ def test_the_checkpoint_is_tested_with_the_metric_of_the_task(trained):
     assert trained.metrics[trained.metric] >= 0
 
 
+def test_a_detector_has_the_precision_of_each_class(trained):
+    named = {name.split('_')[0] for name in trained.metrics if name.endswith('_precision')}
+    assert named == ({f'coco/{name}' for name in CLASSES} if trained.task == 'detection' else set())
+
+
 def test_the_best_checkpoint_is_kept(trained):
     assert len(trained.best) == 1, 'by the metric of the task'
 

@@ -121,6 +121,12 @@ def test_keys_that_runners_read_pass(world, key):
     assert _prepare(root, key, work_dir=key.split('=')[0]).cfg[key.split('=')[0]] is not None
 
 
+def test_a_dict_may_take_the_place_of_nothing():
+    strategy = {'type': 'eva_mm.EVADeepSpeedStrategy', 'zero_optimization': {'stage': 1}}
+    cfg = load_config('configs/nano/pretrain.py', cfg_options={'strategy': strategy, 'model.head': {'embed_dims': 5}})
+    assert cfg.strategy == strategy and cfg.model.head.embed_dims == 5 and cfg.model.head.out_channels == 64
+
+
 def test_keys_that_a_strategy_does_not_read_are_refused(world):
     with pytest.raises(UserError, match='sync_bn has no effect with a strategy'):
         load_config('configs/nano/pretrain_deepspeed.py', cfg_options={'sync_bn': 'torch'})
