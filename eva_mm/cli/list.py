@@ -1,6 +1,7 @@
 """``eva-mm list``: models by name, and the licences of weights."""
 
 import argparse
+from collections.abc import Sequence
 
 DESCRIPTION = """\
 List models: name, task, released file and its licence. Names are accepted wherever a config is.
@@ -15,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--task', help='only models of this task')
 
 
-def _table(rows: list[tuple[str, ...]]) -> str:
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows)]
     return '\n'.join('  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
 

@@ -38,7 +38,7 @@ def accept_onedl_mmcv(_: ModuleType) -> None:
         return
     package = sys.modules.get('mmaction')
     if package is not None:
-        package.mmcv = _TestedMmcv(package.mmcv)
+        vars(package)['mmcv'] = _TestedMmcv(package.mmcv)
 
 
 class _TestedMmcv(ModuleType):

@@ -53,4 +53,4 @@ def load_without_code(checkpoint: ModuleType) -> None:
         mmengine.allow_checkpoints()
         return torch.load(file, map_location=map_location, weights_only=True)
 
-    checkpoint._safe_torch_load = _safe_torch_load
+    vars(checkpoint)['_safe_torch_load'] = _safe_torch_load
