@@ -15,6 +15,7 @@ from eva_mm.engine.long_run.stream_loop import StreamTrainLoop
 from eva_mm.engine.optim.cosine_schedule import EVACosineLR, EVACosineParamScheduler
 from eva_mm.engine.optim.cpu_amp import CPUAmpOptimWrapper
 from eva_mm.engine.optim.ema_hook import FP32EMAHook
+from eva_mm.engine.optim.lamb import LAMB
 from eva_mm.engine.optim.lars import LARS
 from eva_mm.engine.optim.layer_decay import LayerDecayOptimWrapperConstructor
 from eva_mm.engine.optim.tower_groups import TowerOptimWrapperConstructor
@@ -29,6 +30,7 @@ __all__ = [
     'EVADeepSpeedStrategy',
     'FP32EMAHook',
     'FaultHook',
+    'LAMB',
     'LARS',
     'LayerDecayOptimWrapperConstructor',
     'LossGuardHook',

@@ -55,8 +55,8 @@ def test_every_released_model_has_its_file():
     files = {info.weights: info.hub for info in model_index().values() if info.weights}
     assert len(files) == len([info for info in model_index().values() if info.weights])
     later = {
-        'https://huggingface.co/QuanSun/EVA-CLIP': 1,
-        'https://huggingface.co/Yuxin-CV/EVA-02': 28,
+        'https://huggingface.co/QuanSun/EVA-CLIP': 6,
+        'https://huggingface.co/Yuxin-CV/EVA-02': 31,
     }
     assert Counter(files.values()) == {HUB: 27, **later}
 
@@ -73,7 +73,9 @@ def test_list_models_takes_patterns_words_and_tasks():
     assert list_models('eva-l-*336px') == ['eva-l-p14_in1k-336px', 'eva-l-p14_in21k-pre_in1k-336px']
     assert list_models('lvis') == list_models('*lvis*') != []
     assert set(list_models(task='clip')) == {
-        'nano/clip', 'eva-clip-g-p14_laion400m-224px', 'eva-clip-g-plus-p14_merged2b-224px'
+        'nano/clip', 'eva-clip-g-p14_laion400m-224px', 'eva-clip-g-plus-p14_merged2b-224px',
+        'eva02-clip-b-p16_merged2b-224px', 'eva02-clip-l-p14_merged2b-224px', 'eva02-clip-l-p14_merged2b-336px',
+        'eva02-clip-e-p14_laion2b-224px', 'eva02-clip-e-plus-p14_laion2b-224px',
     }  # fmt: skip
     assert list_models(task='zero-shot') == list_models(task='clip')
     assert not any('video' in name for name in list_models(task='features'))
