@@ -13,3 +13,4 @@ train_dataloader = dict(dataset=dict(data_root='data/imagenet21k', sources=dict(
 optim_wrapper = dict(optimizer=dict(lr=1.5e-3))
 param_scheduler = dict(warmup_epochs=1, eta_min_ratio=1e-5 / 1.5e-3)
 randomness = dict(seed=88, diff_rank_seed=True)
+auto_scale_lr = dict(base_batch_size=2048)
