@@ -23,3 +23,4 @@ strategy = dict(zero_optimization=dict(stage=0))
 param_scheduler = dict(warmup_epochs=3)
 custom_hooks = [dict(type='eva_mm.FP32EMAHook', momentum=1e-4, evaluate_on_origin=True)]
 train_cfg = dict(max_epochs=30)
+auto_scale_lr = dict(base_batch_size=1024)

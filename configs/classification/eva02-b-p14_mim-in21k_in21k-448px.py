@@ -18,3 +18,4 @@ train_dataloader = dict(batch_size=64)
 
 optim_wrapper = dict(optimizer=dict(lr=3e-4), paramwise_cfg=dict(layer_decay_rate=0.7))
 train_cfg = dict(max_epochs=40)
+auto_scale_lr = dict(base_batch_size=2048)

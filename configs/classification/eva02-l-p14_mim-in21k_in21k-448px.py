@@ -20,3 +20,4 @@ train_dataloader = dict(batch_size=16)
 
 optim_wrapper = dict(optimizer=dict(lr=2e-4), paramwise_cfg=dict(layer_decay_rate=0.75))
 train_cfg = dict(max_epochs=20)
+auto_scale_lr = dict(base_batch_size=1024)

@@ -23,3 +23,4 @@ test_dataloader = val_dataloader
 optim_wrapper = dict(optimizer=dict(lr=7e-5), paramwise_cfg=dict(layer_decay_rate=0.8))
 param_scheduler = dict(warmup_epochs=3)
 train_cfg = dict(max_epochs=30)
+auto_scale_lr = dict(base_batch_size=1024)

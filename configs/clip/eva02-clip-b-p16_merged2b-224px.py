@@ -35,3 +35,4 @@ optim_wrapper = dict(
 )
 train_cfg = dict(max_iters=64000, val_interval=320)
 default_hooks = dict(checkpoint=dict(interval=320))
+auto_scale_lr = dict(base_batch_size=131072)

@@ -23,3 +23,4 @@ train_dataloader = dict(batch_size=800, dataset=dict(data_root='data/laion2b', s
 optim_wrapper = dict(paramwise_cfg=dict(towers={'visual.': dict(layer_decay_rate=0.9)}))
 train_cfg = dict(max_iters=35200, val_interval=352)
 default_hooks = dict(checkpoint=dict(interval=352))
+auto_scale_lr = dict(base_batch_size=115200)

@@ -35,3 +35,4 @@ optim_wrapper = dict(
 )
 train_cfg = dict(max_iters=32800, val_interval=656)
 default_hooks = dict(checkpoint=dict(interval=656))
+auto_scale_lr = dict(base_batch_size=61440)

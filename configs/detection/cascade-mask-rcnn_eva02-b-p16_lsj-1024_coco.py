@@ -33,3 +33,4 @@ test_evaluator = dict(proposal_nums=(1, 10, 100))
 optim_wrapper = dict(clip_grad=None, optimizer=dict(lr=5e-5), paramwise_cfg=dict(layer_decay_rate=0.7))
 train_cfg = dict(max_iters=60000)
 param_scheduler = _base_.eva02.schedule_60k
+auto_scale_lr = dict(base_batch_size=128)

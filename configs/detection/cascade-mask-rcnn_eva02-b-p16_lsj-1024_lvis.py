@@ -31,3 +31,4 @@ optim_wrapper = dict(clip_grad=None, optimizer=dict(lr=1e-4), paramwise_cfg=dict
 train_cfg = dict(max_iters=50000, val_interval=2500)
 param_scheduler = _base_.eva02.schedule_50k
 default_hooks = dict(checkpoint=dict(interval=2500))
+auto_scale_lr = dict(base_batch_size=128)

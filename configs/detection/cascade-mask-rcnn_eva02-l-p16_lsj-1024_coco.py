@@ -19,3 +19,4 @@ model = dict(
     neck=dict(in_channels=1024),
 )
 optim_wrapper = dict(optimizer=dict(lr=6e-5), paramwise_cfg=dict(layer_decay_rate=0.8))
+auto_scale_lr = dict(base_batch_size=144)

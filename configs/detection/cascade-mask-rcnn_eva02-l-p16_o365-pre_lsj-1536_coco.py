@@ -20,3 +20,4 @@ optim_wrapper = dict(optimizer=dict(lr=4e-5))
 custom_hooks = [dict(type='eva_mm.FP32EMAHook', momentum=1e-4)]
 train_cfg = dict(max_iters=40000)
 param_scheduler = [dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=401)]
+auto_scale_lr = dict(base_batch_size=64)

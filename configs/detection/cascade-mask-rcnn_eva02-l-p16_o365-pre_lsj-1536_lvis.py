@@ -21,3 +21,4 @@ custom_hooks = [dict(type='eva_mm.ClassFrequencyHook'), dict(type='eva_mm.FP32EM
 train_cfg = dict(max_iters=70000, val_interval=5000)
 param_scheduler = [dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=701)]
 default_hooks = dict(checkpoint=dict(interval=5000))
+auto_scale_lr = dict(base_batch_size=64)

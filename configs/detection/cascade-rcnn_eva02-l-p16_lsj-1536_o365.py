@@ -34,3 +34,4 @@ test_dataloader = dict(dataset=dict(pipeline=_base_.pipelines.boxes_test_1536))
 optim_wrapper = dict(clip_grad=None, optimizer=dict(lr=6e-5), paramwise_cfg=dict(layer_decay_rate=0.8))
 train_cfg = dict(max_iters=400000, val_interval=10000)
 param_scheduler = _base_.eva02.schedule_400k
+auto_scale_lr = dict(base_batch_size=160)

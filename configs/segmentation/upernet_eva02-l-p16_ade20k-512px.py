@@ -25,3 +25,4 @@ model = dict(
 )
 train_dataloader = dict(batch_size=2)
 optim_wrapper = dict(optimizer=dict(lr=4e-5), paramwise_cfg=dict(layer_decay_rate=0.9))
+auto_scale_lr = dict(base_batch_size=16)
