@@ -80,6 +80,7 @@ METRICS = _child('metric', root.METRICS, 'eva_mm.evaluation')
 
 HOOKS = _child('hook', root.HOOKS, 'eva_mm.engine')
 LOOPS = _child('loop', root.LOOPS, 'eva_mm.engine')
+MODEL_WRAPPERS = _child('model wrapper', root.MODEL_WRAPPERS, 'eva_mm.engine')
 OPTIMIZERS = _child('optimizer', root.OPTIMIZERS, 'eva_mm.engine')
 OPTIM_WRAPPERS = _child('optimizer wrapper', root.OPTIM_WRAPPERS, 'eva_mm.engine')
 OPTIM_WRAPPER_CONSTRUCTORS = _child('optimizer wrapper constructor', root.OPTIM_WRAPPER_CONSTRUCTORS, 'eva_mm.engine')

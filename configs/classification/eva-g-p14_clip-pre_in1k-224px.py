@@ -17,3 +17,4 @@ model = dict(backbone=dict(img_size=224))
 train_dataloader = dict(batch_size=32, dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(batch_size=48, dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
+auto_scale_lr = dict(base_batch_size=512)

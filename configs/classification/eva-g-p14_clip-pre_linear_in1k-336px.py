@@ -45,3 +45,4 @@ optim_wrapper = dict(
 param_scheduler = dict(warmup_epochs=10)
 custom_hooks = []
 train_cfg = dict(max_epochs=90)
+auto_scale_lr = dict(base_batch_size=16000)

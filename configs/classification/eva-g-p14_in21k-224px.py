@@ -35,3 +35,4 @@ param_scheduler = dict(warmup_epochs=15, eta_min_ratio=1e-2)
 custom_hooks = []
 train_cfg = dict(max_epochs=60)
 val_cfg = test_cfg = None
+auto_scale_lr = dict(base_batch_size=4096)

@@ -27,3 +27,4 @@ test_dataloader = val_dataloader
 optim_wrapper = dict(optimizer=dict(lr=2e-4), paramwise_cfg=dict(layer_decay_rate=0.8))
 param_scheduler = dict(warmup_epochs=5)
 train_cfg = dict(max_epochs=50)
+auto_scale_lr = dict(base_batch_size=1024)

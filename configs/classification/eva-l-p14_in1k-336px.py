@@ -16,3 +16,4 @@ model = dict(backbone=dict(img_size=336))
 train_dataloader = dict(batch_size=64, dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(batch_size=96, dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
+auto_scale_lr = dict(base_batch_size=1024)

@@ -21,3 +21,4 @@ val_dataloader = dict(batch_size=96)
 test_dataloader = val_dataloader
 optim_wrapper = dict(optimizer=dict(lr=6e-5))
 train_cfg = dict(max_epochs=20)
+auto_scale_lr = dict(base_batch_size=512)

@@ -30,3 +30,4 @@ train_dataloader = dict(
 train_cfg = dict(max_iters=35200, val_interval=352)
 default_hooks = dict(checkpoint=dict(interval=352))
 randomness = dict(seed=4096, diff_rank_seed=True)
+auto_scale_lr = dict(base_batch_size=114688)

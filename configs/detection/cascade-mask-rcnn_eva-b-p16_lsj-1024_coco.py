@@ -28,3 +28,4 @@ param_scheduler = [
     dict(type='MultiStepLR', by_epoch=False, begin=0, end=1465825, milestones=[1302955, 1411535], gamma=0.1),
 ]
 default_hooks = dict(checkpoint=dict(interval=146583))
+auto_scale_lr = dict(base_batch_size=16)

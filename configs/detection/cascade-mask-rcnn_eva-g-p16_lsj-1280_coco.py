@@ -38,3 +38,6 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=501),
     dict(type='MultiStepLR', by_epoch=False, begin=0, end=45000, milestones=[40000, 44999], gamma=0.1),
 ]
+auto_scale_lr = dict(base_batch_size=64)
+val_evaluator = dict(classwise=True)
+test_evaluator = dict(classwise=True)

@@ -34,3 +34,4 @@ param_scheduler = [
     dict(type='MultiStepLR', by_epoch=False, begin=0, end=2931650, milestones=[2605911, 2823070], gamma=0.1),
 ]
 default_hooks = dict(checkpoint=dict(interval=293165))
+auto_scale_lr = dict(base_batch_size=16)

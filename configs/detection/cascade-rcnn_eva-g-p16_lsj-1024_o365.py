@@ -55,3 +55,4 @@ tta_pipeline = _base_.boxes_tta_pipeline
 optim_wrapper = dict(optimizer=dict(lr=1e-4))
 train_cfg = dict(max_iters=320000, val_interval=20000)
 param_scheduler = [dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=15001)]
+auto_scale_lr = dict(base_batch_size=128)

@@ -39,3 +39,4 @@ optim_wrapper = dict(
 param_scheduler = dict(warmup_epochs=2)
 train_cfg = dict(max_epochs=30, val_interval=10)
 default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=30, max_keep_ckpts=1))
+auto_scale_lr = dict(base_batch_size=20)

@@ -20,3 +20,4 @@ model = dict(
 test_dataloader = dict(batch_size=125, num_workers=1, dataset=dict(datasets=datasets))
 strategy = None
 optim_wrapper = dict(type='OptimWrapper')
+auto_scale_lr = dict(base_batch_size=16)

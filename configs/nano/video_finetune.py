@@ -23,3 +23,4 @@ test_dataloader = dict(batch_size=5, num_workers=1, dataset=dict(**_base_.nano_t
 optim_wrapper = dict(type='OptimWrapper', accumulative_counts=2, optimizer=dict(lr=1e-4))
 train_cfg = dict(max_epochs=2, val_interval=2)
 default_hooks = dict(logger=dict(interval=10), checkpoint=dict(max_keep_ckpts=1))
+auto_scale_lr = dict(base_batch_size=16)

@@ -78,3 +78,4 @@ train_cfg = dict(max_epochs=150, val_interval=1)
 # about every 20 minutes at the published speed
 default_hooks = dict(checkpoint=dict(by_epoch=False, interval=1000, max_keep_ckpts=3))
 val_cfg = dict()
+auto_scale_lr = dict(base_batch_size=4096)

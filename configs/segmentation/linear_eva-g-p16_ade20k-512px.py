@@ -42,3 +42,4 @@ param_scheduler = [
     dict(type='PolyLR', power=1.0, eta_min=0.0, begin=0, end=40001, by_epoch=False),
 ]
 train_cfg = dict(max_iters=40000)
+auto_scale_lr = dict(base_batch_size=16)

@@ -44,3 +44,4 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=1e-6, begin=0, end=1501, by_epoch=False),
     dict(type='PolyLR', power=1.0, eta_min=0.0, begin=0, end=80001, by_epoch=False),
 ]
+auto_scale_lr = dict(base_batch_size=4)

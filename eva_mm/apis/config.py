@@ -1,10 +1,12 @@
 """From a config file and command-line options to the config that is run."""
 
 from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
+from mmengine.runner import FlexibleRunner
 
 from eva_mm.apis.errors import UserError
 from eva_mm.apis.model_index import find_model
@@ -81,22 +83,43 @@ def check_starting_weights(cfg: Config) -> None:
             )
 
 
+# what mmengine's runners read of a config beside their own arguments
+_READ_BY_RUNNERS = (
+    'activation_checkpointing', 'compile', 'detect_anomalous_params', 'efficient_conv_bn_eval',
+    'find_unused_parameters', 'long_run', 'model_wrapper_cfg', 'sync_bn',
+)  # fmt: skip
+# of these, what a strategy does not read: it has arguments of its own
+_NOT_OF_A_STRATEGY = {*_READ_BY_RUNNERS} - {'long_run'}
+
+
 def _reject_unknown_keys(cfg: Config, options: dict) -> None:
-    """Refuse ``--cfg-options`` whose first key is nowhere in the config: it would change nothing."""
+    """Refuse ``--cfg-options`` whose first key nothing reads: it would change nothing."""
+    known = {*cfg, *_READ_BY_RUNNERS, 'custom_imports', *signature(FlexibleRunner.__init__).parameters} - {
+        'self',
+        'cfg',
+    }
     for key in options:
-        if key.split('.')[0] not in cfg and key.split('.')[0] not in _OPTIONAL_KEYS:
+        if key.split('.')[0] not in known:
             raise UserError(
                 f'--cfg-options names {key!r}, but the config has no key {key.split(".")[0]!r}: '
                 f'it has {", ".join(sorted(cfg))}.'
             )
 
 
-# top-level keys that mmengine's runners read and that a config may lack
-_OPTIONAL_KEYS = (
-    'auto_scale_lr', 'custom_hooks', 'custom_imports', 'default_hooks', 'env_cfg', 'load_from', 'log_level',
-    'log_processor', 'long_run', 'model_wrapper_cfg', 'randomness', 'resume', 'strategy', 'vis_backends', 'visualizer',
-    'work_dir',
-)  # fmt: skip
+def _reject_without_effect(cfg: Config) -> None:
+    ignored = sorted(key for key in _NOT_OF_A_STRATEGY if cfg.get(key)) if cfg.get('strategy') else []
+    if ignored:
+        raise UserError(f'{ignored[0]} has no effect with a strategy: use the arguments of {cfg.strategy.type}.')
+
+
+def _replacing(cfg: Config, key: str, value: Any) -> Any:
+    """A dict that takes the place of something else says so in mmengine's terms."""
+    if not isinstance(value, dict):
+        return value
+    node: Any = cfg
+    for part in key.split('.'):
+        node = node.get(part, {}) if isinstance(node, dict | Config) else {}
+    return value if isinstance(node, dict) else {**value, '_delete_': True}
 
 
 def load_config(
@@ -130,7 +153,8 @@ def load_config(
     data_root = data_root or cfg.get('own_data')
     if data_root:
         print(f'{data_root}: {use_data_root(cfg, data_root)}', flush=True)
-    cfg.merge_from_dict(cfg_options or {})
+    cfg.merge_from_dict({key: _replacing(cfg, key, value) for key, value in (cfg_options or {}).items()})
+    _reject_without_effect(cfg)
     if work_dir:
         cfg.work_dir = work_dir
     elif not cfg.get('work_dir'):

@@ -48,6 +48,7 @@ def prepare_inference(options: InferOptions) -> tuple[Inferencer, list[Input], R
         task=options.task,
         data_root=options.data_root,
         weights_dir=options.weights_dir,
+        weights=options.weights,
         cfg_options=options.cfg_options,
         **{name: getattr(options, name) for name in _OPTIONS if getattr(options, name) is not None},
     )

@@ -47,6 +47,7 @@ def read_model_config(
     weights_dir: str | os.PathLike | None = None,
     cfg_options: dict[str, Any] | None = None,
     data_root: str | None = None,
+    weights: str = 'auto',
 ) -> tuple[Config, Checkpoint | None]:
     """The config of a model, and the open file that has its weights.
 
@@ -56,6 +57,7 @@ def read_model_config(
         weights_dir: Folder of released files, see :func:`eva_mm.apis.model_index.find_weights`.
         cfg_options: Changes of the config.
         data_root: A folder of one's own data, which tells the classes.
+        weights: ``'raw'`` or ``'averaged'`` of a file that holds both.
 
     Raises:
         UserError: Unknown model, or one without released weights.
@@ -65,16 +67,16 @@ def read_model_config(
     if Path(model).suffix in CHECKPOINT_SUFFIXES:
         if data_root:
             raise UserError(f'{model} knows its classes itself: leave the data root out, or give a config as well.')
-        opened = Checkpoint.open(model)
+        opened = Checkpoint.open(model, weights)
         cfg = _config_of(opened)
         cfg.merge_from_dict(cfg_options or {})
         if checkpoint not in (None, True):
-            opened = checkpoint and Checkpoint.open(checkpoint)
+            opened = checkpoint and Checkpoint.open(checkpoint, weights)
     else:
         info = find_model(model)
         # before the config: a missing file is found without importing a host
         checkpoint = find_weights(info, weights_dir) if checkpoint in (None, True) else checkpoint
-        opened = checkpoint and Checkpoint.open(checkpoint)
+        opened = checkpoint and Checkpoint.open(checkpoint, weights)
         cfg = load_config(str(info.config), cfg_options=cfg_options, data_root=data_root)
         forget_sources(cfg.model)
     return cfg, opened or None

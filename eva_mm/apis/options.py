@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmengine.config import DictAction
-
+from eva_mm.apis.option_values import parse_value
 from eva_mm.errors import UserError
 
 
@@ -18,6 +17,8 @@ class RunOptions:
         work_dir: Of logs and results; ``None``: the config's own, or ``work_dirs/<name of the file>``.
         cfg_options: Keys of the config that are overridden, ``{'a.b': value}``.
         launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
+        weights: ``'raw'`` or ``'averaged'`` of a checkpoint that holds both, see
+            :func:`eva_mm.checkpoint.unwrap.choose_weights`.
     """
 
     config: str
@@ -25,6 +26,7 @@ class RunOptions:
     work_dir: str | None = None
     cfg_options: dict[str, Any] = field(default_factory=dict)
     launcher: str = 'none'
+    weights: str = 'auto'
 
 
 @dataclass(frozen=True)
@@ -97,12 +99,13 @@ class InferOptions:
     frames: int = 8
     pictures: bool = True
     weights_dir: str | None = None
+    weights: str = 'auto'
     random_weights: bool = False
     cfg_options: dict[str, Any] = field(default_factory=dict)
 
 
 def parse_cfg_options(pairs: list[str] | None) -> dict[str, Any]:
-    """``['a.b=1', 'c=[x,y]']`` to ``{'a.b': 1, 'c': ['x', 'y']}``, with mmengine's own rules.
+    """``['a.b=1', 'c=[x,y]']`` to ``{'a.b': 1, 'c': ['x', 'y']}``; see :func:`eva_mm.apis.option_values.parse_value`.
 
     Raises:
         UserError: A pair has no ``=``.
@@ -112,5 +115,5 @@ def parse_cfg_options(pairs: list[str] | None) -> dict[str, Any]:
         key, equals, value = pair.partition('=')
         if not equals or not key:
             raise UserError(f'--cfg-options got {pair!r}, expected KEY=VALUE, for instance train_cfg.max_epochs=10.')
-        options[key] = DictAction._parse_iterable(value)
+        options[key] = parse_value(value)
     return options

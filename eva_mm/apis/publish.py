@@ -13,7 +13,7 @@ from eva_mm.apis.plain_config import read_plain_config
 from eva_mm.checkpoint import read_checkpoint
 from eva_mm.checkpoint.save import check_destination, write_weights
 from eva_mm.checkpoint.unwrap import unwrap
-from eva_mm.engine.deepspeed.checkpoint import EMA_PREFIX, read_weights
+from eva_mm.engine.deepspeed.checkpoint import read_weights
 from eva_mm.safe_io.files import read_text
 from eva_mm.safe_io.weights import value_problem
 
@@ -85,7 +85,7 @@ def publish(run: str | Path, out: str | Path, dtype: str = 'float16', average: b
 
     Args:
         run: Work dir of a plain, EMA or DeepSpeed (ZeRO 0 to 3) run, or one of its checkpoints.
-        out: ``.pth`` file to write.
+        out: ``.pth`` or ``.safetensors`` file to write.
         dtype: Of all floating-point weights; the released files have ``float16``.
         average: Whether to take the averaged weights of a run that kept them, or those in training.
 
@@ -101,15 +101,11 @@ def publish(run: str | Path, out: str | Path, dtype: str = 'float16', average: b
     check_destination(out)
     checkpoint_path = find_checkpoint(run)
     checkpoint = _read(checkpoint_path)
-    weights = unwrap(checkpoint)
+    if not average and 'ema_state_dict' not in checkpoint:
+        raise UserError(f'{checkpoint_path} keeps no averaged weights: leave --train-weights out.')
+    weights = unwrap(checkpoint, 'auto' if average else 'raw')
     if problem := value_problem(weights):
         raise UserError(f'{checkpoint_path} cannot be published: {problem}.')
-    if not average:
-        if 'ema_state_dict' not in checkpoint:
-            raise UserError(f'{checkpoint_path} keeps no averaged weights: leave --train-weights out.')
-        # checkpoints hold the average in front and the weights in training behind
-        origin = checkpoint['ema_state_dict']
-        weights |= {name.removeprefix(EMA_PREFIX): v for name, v in origin.items() if isinstance(v, Tensor) and v.ndim}
     meta = checkpoint.get('meta')
     meta = meta if isinstance(meta, dict) else {}
     kept = dict(

@@ -37,7 +37,11 @@ def _use_slurm_environment(cfg: Config) -> None:
 
 def _start_cpu_process_group(cfg: Config) -> None:
     """Join a gloo group where there is no GPU: mmengine's launchers call ``torch.cuda.set_device``."""
-    if cfg.get('launcher') != 'pytorch' or torch.cuda.is_available() or is_distributed():
+    if cfg.get('launcher') != 'pytorch' or torch.cuda.is_available():
+        return
+    if cfg.get('sync_bn'):
+        raise UserError(f'sync_bn={cfg.sync_bn!r} needs GPUs: leave it out on CPUs.')
+    if is_distributed():
         return
     if 'RANK' not in os.environ:
         raise UserError(
@@ -46,8 +50,14 @@ def _start_cpu_process_group(cfg: Config) -> None:
         )
     seconds = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
     torch.distributed.init_process_group('gloo', timeout=seconds and timedelta(seconds=seconds))
-    if cfg.get('runner_type') is None:
-        cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel', device_ids=None))
+
+
+def _use_data_parallel(cfg: Config) -> None:
+    """Wrap the model in our own class, with what mmengine takes from a config for its own wrapper."""
+    options = {name: cfg.get(name, False) for name in ('find_unused_parameters', 'detect_anomalous_params')}
+    if not torch.cuda.is_available():
+        options['device_ids'] = None
+    cfg.setdefault('model_wrapper_cfg', dict(type='eva_mm.EVADataParallel', broadcast_buffers=False, **options))
 
 
 def _limit_waiting(cfg: Config) -> None:
@@ -77,6 +87,7 @@ def build_runner(cfg: Config) -> Runner:
     _use_slurm_environment(cfg)
     if cfg.get('runner_type') is None:
         _start_cpu_process_group(cfg)
+        _use_data_parallel(cfg)
         runner = Runner.from_cfg(cfg)
     else:
         runner = RUNNERS.build(cfg)

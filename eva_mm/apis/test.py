@@ -12,7 +12,7 @@ from eva_mm.apis.config import check_data_folders, load_config
 from eva_mm.apis.errors import UserError
 from eva_mm.apis.options import TestOptions
 from eva_mm.apis.runner import build_runner
-from eva_mm.apis.weights import load_weights, refuse_random_parts
+from eva_mm.apis.weights import load_weights, open_weights, refuse_random_parts
 from eva_mm.safe_io.weights import force_weights_only
 from eva_mm.whole_file import whole_file
 
@@ -75,17 +75,13 @@ def prepare_test(options: TestOptions) -> Runner:
     if options.dump:
         _dump(cfg, options.dump)
     check_data_folders(cfg, ('test_dataloader',))
-    if Path(options.checkpoint).is_dir():
-        # a DeepSpeed folder, which only its strategy can read
-        cfg.load_from = options.checkpoint
-        return build_runner(cfg)
     cfg.strategy = cfg.load_from = None
     # what a checkpoint of the whole model overwrites anyway need not exist
     forget_sources(cfg.model)
     runner = build_runner(cfg)
     if options.tta:
         runner.register_hook(PrepareTTAHook(cfg.tta_model))
-    report = load_weights(runner.model, options.checkpoint)
+    report = load_weights(runner.model, open_weights(options.checkpoint, options.weights))
     refuse_random_parts(runner.model, options.checkpoint, report)
     return runner
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.device import get_device
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from eva_mm.apis.config import check_data_folders, load_config
@@ -11,11 +12,11 @@ from eva_mm.apis.log_to import log_to
 from eva_mm.apis.options import TrainOptions
 from eva_mm.apis.resume import choose_checkpoint
 from eva_mm.apis.runner import build_runner
-from eva_mm.apis.weights import LoadWeightsHook
+from eva_mm.apis.scaling import count_accumulation, shorten_warmup
+from eva_mm.apis.weights import open_weights, start_from
 from eva_mm.apis.work_dir import claim_work_dir
-from eva_mm.checkpoint import Checkpoint
 from eva_mm.engine.hooks.run_summary_hook import RunSummaryHook
-from eva_mm.engine.long_run.defaults import add_long_run
+from eva_mm.engine.long_run.defaults import add_long_run, type_name
 from eva_mm.safe_io.weights import force_weights_only
 
 
@@ -24,11 +25,21 @@ def _use_amp(cfg: Config) -> None:
         raise UserError(
             '--amp is for configs without a strategy: set strategy.fp16 or strategy.bf16 in this one instead.'
         )
-    kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    kind = type_name(cfg.optim_wrapper, 'OptimWrapper')
     if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
         raise UserError(f'--amp works with OptimWrapper, this config has {kind}: set its precision in the config.')
     cfg.optim_wrapper.type = 'AmpOptimWrapper'
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def _use_amp_of_device(cfg: Config) -> str | None:
+    """On a CPU, bfloat16 in place of fp16 with a scaled loss; returns what to say of it."""
+    if type_name(cfg.optim_wrapper) != 'AmpOptimWrapper' or get_device() != 'cpu':
+        return None
+    for key in ('loss_scale', 'dtype', 'use_fp16_params'):
+        cfg.optim_wrapper.pop(key, None)
+    cfg.optim_wrapper.type = 'eva_mm.CPUAmpOptimWrapper'
+    return 'Mixed precision on this CPU: bfloat16 in place of fp16, and no loss scale.'
 
 
 def _scale_lr(cfg: Config) -> None:
@@ -42,18 +53,26 @@ def _drop_validation(cfg: Config) -> None:
         cfg[key] = None
 
 
-def _set_start(cfg: Config, options: TrainOptions) -> None:
-    """Where training starts: resume a run, or load weights only."""
-    if options.load_from:
-        if not Path(options.load_from).exists():
-            raise UserError(f'--load-from: checkpoint not found: {options.load_from}.')
-        cfg.load_from = options.load_from
-    if options.resume:
-        cfg.resume = True
-        if options.resume != 'auto':
-            if not Path(options.resume).exists():
-                raise UserError(f'--resume: checkpoint not found: {options.resume} (pass one of the run).')
-            cfg.load_from = options.resume
+def _set_start(cfg: Config, options: TrainOptions) -> str | None:
+    """Where training starts: say in the config whether and from what it resumes.
+
+    Returns:
+        The weights that it starts from where it does not resume.
+    """
+    if options.load_from and ':' not in options.load_from and not Path(options.load_from).exists():
+        raise UserError(f'--load-from: checkpoint not found: {options.load_from}.')
+    if options.resume not in (None, 'auto'):
+        if options.load_from:
+            raise UserError('--load-from and --resume FILE exclude each other: pass one of them, or --resume alone.')
+        if not Path(options.resume).exists():
+            raise UserError(f'--resume: checkpoint not found: {options.resume} (pass one of the run).')
+        cfg.resume, cfg.load_from = True, options.resume
+        return None
+    if cfg.get('resume') and not (options.load_from or options.resume):
+        return None  # in the terms of mmengine its load_from, if there is one, is what is resumed
+    weights, cfg.load_from = options.load_from or cfg.get('load_from'), None
+    cfg.resume = bool(options.resume or cfg.get('resume'))
+    return weights
 
 
 def _check_batches(runner: Runner) -> None:
@@ -85,6 +104,7 @@ def prepare_training(options: TrainOptions) -> Runner:
         _drop_validation(cfg)
     if options.amp:
         _use_amp(cfg)
+    precision = _use_amp_of_device(cfg)
     if options.auto_scale_lr:
         _scale_lr(cfg)
     if options.seed is not None:
@@ -92,20 +112,22 @@ def prepare_training(options: TrainOptions) -> Runner:
         cfg.randomness.seed = options.seed
     if options.log_to:
         log_to(cfg, options.log_to)
-    _set_start(cfg, options)
+    weights = _set_start(cfg, options)
     check_data_folders(cfg, ('train_dataloader', 'val_dataloader'))
-    start = None
-    if cfg.get('load_from') and not cfg.get('resume') and cfg.get('strategy') is None:
-        start, cfg.load_from = Checkpoint.open(cfg.load_from), None
+    # where a run that is resumed needs them not, they may be gone
+    start = open_weights(weights, options.weights) if weights and not cfg.resume else None
     claim_work_dir(cfg)
     protection = add_long_run(cfg)
     runner = build_runner(cfg)
-    runner.logger.info(protection)
-    if start:
-        runner.register_hook(LoadWeightsHook(start))
+    for line in filter(None, (precision, protection)):
+        runner.logger.info(line)
     if cfg.get('resume'):
         choose_checkpoint(runner)
+    if weights and not runner._resume:
+        start_from(runner, start or open_weights(weights, options.weights))
     runner.register_hook(RunSummaryHook())
     # built here, so that a wrong key of train_cfg or of a data set is found as wrong input and not as a defect
     _check_batches(runner)
+    shorten_warmup(runner)
+    count_accumulation(runner)
     return runner

@@ -1,9 +1,9 @@
 """Loading whole models: of our runs, of hosts, or any released EVA file, never silently in part."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
@@ -29,7 +29,8 @@ def _load_as_it_is(model: nn.Module, checkpoint: Checkpoint) -> str:
             f'({_first(result.missing_keys)}) and has {len(result.unexpected_keys)} others '
             f'({_first(result.unexpected_keys)}); give a checkpoint of this config.'
         )
-    return f'loaded {len(weights)} weights from {checkpoint}'
+    taken = f': {checkpoint.taken}' if checkpoint.taken else ''
+    return f'loaded {len(weights)} weights from {checkpoint}{taken}'
 
 
 def _first(names: list[str]) -> str:
@@ -89,21 +90,42 @@ def refuse_random_parts(model: nn.Module, checkpoint: Source, report: Report | N
         )
 
 
-class LoadWeightsHook(Hook):
-    """Load weights after a runner initialised its model and before anything is trained.
-
-    mmengine's own ``load_from`` skips what does not fit without an error.
+def open_weights(source: Source, which: str = 'auto') -> Checkpoint:
+    """A file, or a DeepSpeed checkpoint directory, whose weights are gathered.
 
     Args:
-        checkpoint: As for :func:`load_weights`.
+        source: As for :meth:`eva_mm.checkpoint.Checkpoint.open`, or the directory.
+        which: ``'auto'``, ``'raw'`` or ``'averaged'``.
+
+    Raises:
+        FileNotFoundError, ValueError: As :meth:`eva_mm.checkpoint.Checkpoint.open`.
     """
+    if isinstance(source, Checkpoint) or not list(Path(source).glob('*_model_states.pt')):
+        return Checkpoint.open(source, which)
+    from eva_mm.engine.deepspeed.checkpoint import read_weights
 
-    priority = 'VERY_HIGH'
+    return Checkpoint(Path(source), read_weights(source), which)
 
-    def __init__(self, checkpoint: Source) -> None:
-        self.checkpoint = checkpoint
 
-    def before_train(self, runner: Runner) -> None:
-        """Load them, and let the file go."""
-        load_weights(runner.model, self.checkpoint)
-        self.checkpoint = str(self.checkpoint)
+def start_from(runner: Runner, checkpoint: Checkpoint) -> None:
+    """Load weights once a runner has initialised its model, and before a strategy wraps it.
+
+    mmengine's own ``load_from`` skips what does not fit without an error. A strategy shards or rounds the weights that
+    it is given, so they are loaded before.
+
+    Args:
+        runner: ``Runner`` or ``FlexibleRunner``, before ``train()``.
+        checkpoint: What to load.
+    """
+    if not hasattr(runner, 'strategy'):
+        # `train()` calls it once, even if the training goes back to a checkpoint
+        runner.load_or_resume = lambda: load_weights(runner.model, checkpoint)
+        return
+    initialise = runner.strategy._init_model_weights
+
+    def initialise_and_load(model: nn.Module) -> nn.Module:
+        model = initialise(model)
+        load_weights(model, checkpoint)
+        return model
+
+    runner.strategy._init_model_weights = initialise_and_load

@@ -54,7 +54,7 @@ SPLITS = (
 
 def _tokens(weight: Tensor) -> Tensor:
     """(C,) or (N, C) to (1, N, C)."""
-    return weight.reshape(1, -1, weight.shape[-1]) if weight.ndim in (1, 2) else weight
+    return weight.reshape(1, -1, weight.shape[-1]) if weight.ndim in (1, 2) and weight.numel() else weight
 
 
 def _patch_kernel(weight: Tensor) -> Tensor:
@@ -123,7 +123,7 @@ def _packed(named: Named) -> Named:
         if not match:
             return name
         first, second = (shapes.get(f'{match[1]}fc{layer}.weight') for layer in (1, 2))
-        if first is None or second is None or first[0] != 2 * second[1]:
+        if not first or not second or len(second) != 2 or first[0] != 2 * second[1]:
             return name
         return f'{match[1]}{"w12" if match[2] == "1" else "w3"}.{match[3]}'
 

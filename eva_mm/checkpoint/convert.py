@@ -12,10 +12,11 @@ from eva_mm.checkpoint.file_grid import recorded_grid
 from eva_mm.checkpoint.fit import drop_spare_rows, fit_state_dict
 from eva_mm.checkpoint.key_tables import key_table
 from eva_mm.checkpoint.layouts import find_layout
+from eva_mm.checkpoint.prefix import without_prefix
 from eva_mm.checkpoint.rename import released_names, rename
 from eva_mm.checkpoint.report import Report, fold_names
 from eva_mm.checkpoint.rules import KeyTable, Layout, Row, any_match
-from eva_mm.checkpoint.unwrap import unwrap
+from eva_mm.checkpoint.unwrap import choose_weights
 from eva_mm.safe_io.weights import value_problem
 
 AS_IT_IS = (Row(r'(.*)', r'\1'),)
@@ -61,6 +62,7 @@ def convert_state_dict(
     only: str = '',
     file_grid: tuple[int, ...] | None = None,
     resize: tuple[int, str] = (1, 'bicubic'),
+    which: str = 'auto',
 ) -> Conversion:
     """Convert the weights of any EVA checkpoint to those of the model that this task's configs build.
 
@@ -80,6 +82,7 @@ def convert_state_dict(
             released model: see :mod:`eva_mm.checkpoint.file_grid`.
         resize: Rows of the position table that belong to no patch, and how the others are resized: a name of
             :data:`eva_mm.layers.position_embedding.RESIZE_RULES`.
+        which: Of several sets of weights in a file, see :func:`eva_mm.checkpoint.unwrap.choose_weights`.
 
     Returns:
         The weights and the report. Resized weights are fp32, others keep their dtype.
@@ -89,10 +92,11 @@ def convert_state_dict(
             no weight can have, or whose grid is not known.
     """
     table = key_table(task)
-    weights = unwrap(state_dict)
+    weights, taken = choose_weights(state_dict, which)
     of_the_model = source == 'auto' and target is not None and weights.keys() <= target.keys()
+    weights, outside = (weights, {}) if of_the_model else without_prefix(weights)
     layout = OWN if of_the_model else find_layout(weights, source)
-    report = Report(task, layout.name)
+    report = Report(task, layout.name, taken=taken, dropped=outside)
     if of_the_model or (layout.name == OWN.name and table.own and any_match(table.own, weights)):
         layout, table = OWN, replace(table, rows=AS_IT_IS)
     weights, released = assemble(weights, released_names(weights, layout))

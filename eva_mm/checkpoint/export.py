@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 from eva_mm.checkpoint.assemble import assemble
 from eva_mm.checkpoint.convert import Conversion
 from eva_mm.checkpoint.layouts import find_layout
+from eva_mm.checkpoint.prefix import without_prefix
 from eva_mm.checkpoint.rename import released_names, rename
 from eva_mm.checkpoint.report import Report
 from eva_mm.checkpoint.rules import Row, any_match
-from eva_mm.checkpoint.unwrap import unwrap
+from eva_mm.checkpoint.unwrap import choose_weights
 
 _TRUNK = r'((?:cls_token|pos_embed|patch_embed|blocks|norm)(?:\..*)?)'
 _AS_IT_IS = Row(r'(.*)', r'\1')
@@ -75,7 +76,7 @@ EXPORTS: dict[str, Export] = {
 }
 
 
-def export_state_dict(state_dict: Mapping[str, Any], to: str, source: str = 'auto') -> Conversion:
+def export_state_dict(state_dict: Mapping[str, Any], to: str, source: str = 'auto', which: str = 'auto') -> Conversion:
     """Give the weights of any EVA checkpoint the names that other programs expect. No weight is copied.
 
     Args:
@@ -83,6 +84,7 @@ def export_state_dict(state_dict: Mapping[str, Any], to: str, source: str = 'aut
         to: ``'released'`` (as published), ``'timm'`` (``eva_giant_patch14_*``, ``eva_large_patch14_*``, ``eva02_*``) or
             ``'open_clip'`` (``EVA01-g-14``, ``EVA02-*``).
         source: Layout of the file.
+        which: As for :func:`eva_mm.checkpoint.convert_state_dict`.
 
     Returns:
         The weights and the report.
@@ -92,12 +94,13 @@ def export_state_dict(state_dict: Mapping[str, Any], to: str, source: str = 'aut
     """
     if to not in EXPORTS:
         raise ValueError(f'to={to!r} is unknown: choose from {", ".join(EXPORTS)}.')
-    weights = unwrap(state_dict)
+    chosen, taken = choose_weights(state_dict, which)
+    weights, outside = without_prefix(chosen)
     layout, export = find_layout(weights, source), EXPORTS[to]
     weights, released = assemble(weights, released_names(weights, layout))
     if export.impossible and any_match(export.impossible, [name for name, _ in released.values()]):
         raise ValueError(f'This checkpoint cannot be written for {to}: {export.reason}.')
-    report = Report(to, layout.name)
+    report = Report(to, layout.name, taken=taken, dropped=outside)
     renamed = rename(weights, released, export.rows, report)
     report.loaded = list(renamed)
     return Conversion(renamed, report)

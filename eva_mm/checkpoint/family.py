@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from eva_mm.checkpoint.assemble import assemble
-from eva_mm.checkpoint.convert import unwrap
 from eva_mm.checkpoint.layouts import find_layout
 from eva_mm.checkpoint.rename import released_names
+from eva_mm.checkpoint.unwrap import unwrap
 
 Shapes = Mapping[str, tuple[int, ...]]
 # weights outside of blocks that tell families apart

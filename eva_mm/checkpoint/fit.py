@@ -58,10 +58,15 @@ def _fit_positions(weight: Tensor, like: Tensor, geometry: Geometry) -> Tensor:
 
 
 def _fit_patch_kernel(weight: Tensor, like: Tensor, geometry: Geometry) -> Tensor:
+    weight = resample.adapt_channels(weight, like.shape[1])
     weight = resample.resize_patch_kernel(weight, tuple(like.shape[-2:]))
     if like.ndim > weight.ndim:
         return resample.inflate_patch_kernel(weight, like.shape[2])
     return weight
+
+
+def _fit_stem(weight: Tensor, like: Tensor, geometry: Geometry) -> Tensor:
+    return resample.adapt_channels(weight, like.shape[1])
 
 
 def _fit_relative_positions(weight: Tensor, like: Tensor, geometry: Geometry) -> Tensor:
@@ -88,6 +93,7 @@ FITTERS: tuple[tuple[re.Pattern, Callable[[Tensor, Tensor, Geometry], Tensor]], 
     for pattern, fit in (
         (r'(.*\.)?(decoder_)?pos_embed', _fit_positions),
         (r'(.*\.)?patch_embed\.proj\.weight', _fit_patch_kernel),
+        (r'(.*\.)?spm\.stem\.0\.weight', _fit_stem),
         (r'(.*\.)?relative_position_bias_table', _fit_relative_positions),
         (r'.*\.rel_pos\.[hw]', _fit_decomposed),
     )

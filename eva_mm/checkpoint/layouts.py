@@ -152,6 +152,15 @@ def _of_task(layout: Layout, names: Collection[str]) -> Layout:
     return replace(layout, rows=(owners[0] if owners else KeyTable(())).to_released)
 
 
+def _recognised(names: Collection[str]) -> Layout | None:
+    return next((each for each in LAYOUTS.values() if all(any_match(mark, names) for mark in each.marks)), None)
+
+
+def knows_layout(names: Collection[str]) -> bool:
+    """Whether names are those of an EVA model in some layout."""
+    return _recognised(names) is not None
+
+
 def find_layout(names: Collection[str], source: str = 'auto') -> Layout:
     """The layout that a file with these names has.
 
@@ -167,9 +176,8 @@ def find_layout(names: Collection[str], source: str = 'auto') -> Layout:
         if source not in LAYOUTS:
             raise ValueError(f'source={source!r} is unknown: choose from auto, {", ".join((*LAYOUTS, *ALIASES))}.')
         return _of_task(LAYOUTS[source], names)
-    for layout in LAYOUTS.values():
-        if all(any_match(mark, names) for mark in layout.marks):
-            return _of_task(layout, names)
+    if (layout := _recognised(names)) is not None:
+        return _of_task(layout, names)
     shown = ', '.join(sorted(names)[:4]) or 'nothing'
     raise ValueError(
         f'The checkpoint is not of an EVA model: it holds {len(names)} weights ({shown}, ...) and none is the qkv '

@@ -59,6 +59,7 @@ def _load(
             only=prefix,
             file_grid=file_grid,
             resize=getattr(trunk, 'position_rule', (1, 'bicubic')),
+            which=checkpoint.which,
         )
         if strict:
             _complain(conversion.report, checkpoint, type(module).__name__)
@@ -79,6 +80,9 @@ def load_pretrained(
     strict: bool = True,
     mapped: bool = False,
     file_grid: tuple[int, ...] | None = None,
+    weights: str = 'auto',
+    prefix: str | None = None,
+    map_location: Any = None,
 ) -> Report:
     """Load any EVA checkpoint into a backbone, resized to its patches, positions and windows.
 
@@ -91,6 +95,10 @@ def load_pretrained(
             instead of copying them: they are read when they are used, and what is trained is copied then. The file
             must not be written to while the backbone lives.
         file_grid: Patches of the file's positions, (H, W) or (T, H, W), where the file does not say it.
+        weights: ``'raw'`` or ``'averaged'`` where the file holds both, see
+            :func:`eva_mm.checkpoint.unwrap.choose_weights`.
+        prefix: Take only what lies under it in the file, as mmengine's ``init_cfg`` has it.
+        map_location: Accepted as hosts give it; weights are copied to where the backbone is.
 
     Returns:
         What happened to each weight.
@@ -102,7 +110,10 @@ def load_pretrained(
     """
     task = task or backbone.checkpoint_task
     grid = getattr(backbone, 'grid', None)
-    return _load(backbone, source, task, strict, key_table(task).trunk, grid, mapped, file_grid)
+    checkpoint = Checkpoint.open(source, weights)
+    if prefix:
+        checkpoint = checkpoint.below(prefix)
+    return _load(backbone, checkpoint, task, strict, key_table(task).trunk, grid, mapped, file_grid)
 
 
 def load_model(model: nn.Module, source: Source, task: str, strict: bool = True) -> Report:

@@ -23,6 +23,7 @@ class Report:
     Attributes:
         task: Task converted to.
         layout: Layout that the file has.
+        taken: Which of several sets of weights; empty if it holds one.
         loaded: Names, in the model, of what the result holds.
         renamed: Name in the file to name in the model, where they differ.
         resized: Name in the model to (shape in the file, shape in the result).
@@ -36,6 +37,7 @@ class Report:
 
     task: str
     layout: str
+    taken: str = ''
     loaded: list[str] = field(default_factory=list)
     renamed: dict[str, str] = field(default_factory=dict)
     resized: dict[str, tuple[Shape, Shape]] = field(default_factory=dict)
@@ -52,6 +54,8 @@ class Report:
             f'purpose, {len(self.fresh)} keep their initial value, {len(self.missing)} missing, '
             f'{len(self.unexpected)} unexpected.'
         ]
+        if self.taken:
+            lines.append(f'  taken       {self.taken}')
         for name, (old, new) in self.resized.items():
             grid = f', grid {self.grids[name]}' if name in self.grids else ''
             lines.append(f'  resized     {printable(name, 120)}: {old} -> {new}{grid}')

@@ -39,6 +39,27 @@ def square_grid(tokens: int) -> tuple[int, int]:
     return side, side
 
 
+def adapt_channels(weight: Tensor, channels: int) -> Tensor:
+    """Let a kernel (C, 3, ...) of RGB images see images of other channels, as timm does.
+
+    One channel is seen by the sum over the three; more are seen by the three in turn, scaled to keep the response.
+
+    Raises:
+        ValueError: The kernel is not of three channels, and the model has others.
+    """
+    if weight.shape[1] == channels:
+        return weight
+    if weight.shape[1] != 3:
+        raise ValueError(
+            f'The checkpoint is of images of {weight.shape[1]} channels, the model of {channels}: only weights of '
+            'three channels can be adapted; set in_channels.'
+        )
+    if channels == 1:
+        return weight.float().sum(1, keepdim=True)
+    turns = [index % 3 for index in range(channels)]
+    return weight.float()[:, turns] * (3 / channels)
+
+
 def resize_patch_kernel(weight: Tensor, patch_size: tuple[int, int]) -> Tensor:
     """Resize the convolution that cuts patches, bicubically as EVA's ``interpolate_patch_14to16.py``.
 

@@ -1,5 +1,6 @@
 """Writing weights: nothing is overwritten, and no half-written file is left."""
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from eva_mm.checkpoint.file_grid import Grid, with_record
 from eva_mm.safe_io.checksums import KEY, weights_checksum
+from eva_mm.safe_io.weights import META
 
 SUFFIXES = ('.safetensors', '.pth', '.pt')
 
@@ -45,7 +47,8 @@ def write_weights(
         weights: Tensors by name.
         path: Where to; the suffix says how.
         wrapper: Key that the weights lie under in a ``.pt`` or ``.pth`` file; safetensors has none.
-        extra: More top-level entries of a ``.pt`` or ``.pth`` file that has a ``wrapper``.
+        extra: More top-level entries of a ``.pt`` or ``.pth`` file that has a ``wrapper``. Of a safetensors file, its
+            ``meta`` of plain values, which :func:`eva_mm.safe_io.weights.read_weights` gives back.
         grid: Grid of the positions, which a ``.pt`` or ``.pth`` file records.
 
     Returns:
@@ -60,7 +63,10 @@ def write_weights(
         if path.suffix == '.safetensors':
             contiguous = {name: tensor.contiguous() for name, tensor in weights.items()}
             # a file of torch.save has checksums of its own
-            save_file(contiguous, part, metadata={'format': 'pt', KEY: weights_checksum(contiguous)})
+            metadata = {'format': 'pt', KEY: weights_checksum(contiguous)}
+            if extra and 'meta' in extra:
+                metadata[META] = json.dumps(extra['meta'])
+            save_file(contiguous, part, metadata=metadata)
         else:
             recorded = with_record(dict(weights), grid)
             torch.save({wrapper: recorded, **(extra or {})} if wrapper else recorded, part)

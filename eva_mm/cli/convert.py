@@ -4,6 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
+from eva_mm.cli.run_options import add_weights_option
+
 OURS = 'eva_mm'
 # under which each layout has its weights in a .pt or .pth file
 WRAPPERS = {OURS: 'state_dict', 'released': 'model', 'timm': '', 'open_clip': ''}
@@ -28,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--task', help='task whose model the weights are for; needed unless --to names another layout')
     parser.add_argument('--to', default=OURS, choices=WRAPPERS, help='layout to write (default: that of this package)')
     parser.add_argument('--source', default='auto', help='layout of the source, if it is not to be detected')
+    add_weights_option(parser)
     parser.add_argument('--patch-size', type=int, help='resize the patch kernel to this many pixels')
     parser.add_argument('--img-size', type=int, help='resize the positions to square images of this many pixels')
 
@@ -51,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
     """Run it."""
     # after the arguments are known: the libraries take seconds to import
     from eva_mm.apis import UserError, user_errors
-    from eva_mm.checkpoint import convert_state_dict, export_state_dict, read_checkpoint
+    from eva_mm.checkpoint import Checkpoint, convert_state_dict, export_state_dict
     from eva_mm.checkpoint.file_grid import recorded_grid
     from eva_mm.checkpoint.fit import fit_to_size
     from eva_mm.checkpoint.save import check_destination, write_weights
@@ -62,11 +65,11 @@ def run(args: argparse.Namespace) -> None:
             check_destination(args.dst)
         if args.to == OURS and args.task is None:
             raise UserError('Say with --task what the weights are for, for instance --task classification.')
-        checkpoint = read_checkpoint(args.src)
+        checkpoint = Checkpoint.open(args.src).content
         if args.to == OURS:
-            weights, report = convert_state_dict(checkpoint, args.task, args.source)
+            weights, report = convert_state_dict(checkpoint, args.task, args.source, which=args.weights)
         else:
-            weights, report = export_state_dict(checkpoint, args.to, args.source)
+            weights, report = export_state_dict(checkpoint, args.to, args.source, args.weights)
         if report.unexpected:
             raise UserError(f'{args.src} holds weights that nothing is known about: {", ".join(report.unexpected)}.')
         grid = recorded_grid(checkpoint)

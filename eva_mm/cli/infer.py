@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from eva_mm.cli.run_options import add_cfg_options
+from eva_mm.cli.run_options import add_cfg_options, add_weights_option
 
 DESCRIPTION = """\
 Use a model of any task on images and videos: pictures, json and a contact sheet are written to --out.
@@ -52,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--no-pictures', action='store_true', help='write json only')
     parser.add_argument('--weights-dir', help='directory of released files (default: $EVA_MM_WEIGHTS or checkpoints)')
     parser.add_argument('--random-weights', action='store_true', help='random weights, to try a model without a file')
+    add_weights_option(parser)
     add_cfg_options(parser)
 
 

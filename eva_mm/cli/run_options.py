@@ -7,7 +7,21 @@ import os
 def add_cfg_options(parser: argparse.ArgumentParser) -> None:
     """``--cfg-options``, which every verb with a config has."""
     parser.add_argument(
-        '--cfg-options', nargs='+', metavar='KEY=VALUE', help='override keys of the config, as a.b=c or a="[x,y]"'
+        '--cfg-options',
+        nargs='+',
+        action='extend',
+        metavar='KEY=VALUE',
+        help='override keys of the config, as a.b=c, a="[x, y]" or a="dict(b=c)"; may be given several times',
+    )
+
+
+def add_weights_option(parser: argparse.ArgumentParser) -> None:
+    """``--weights``, which every verb that reads a checkpoint has."""
+    parser.add_argument(
+        '--weights',
+        choices=['auto', 'raw', 'averaged'],
+        default='auto',
+        help='which weights of a checkpoint that holds those in training and their average',
     )
 
 
@@ -16,6 +30,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--data-root', help='your own data in the format of the task, with its own classes')
     parser.add_argument('--work-dir', help='directory of logs and results (default: work_dirs/<config name>)')
     add_cfg_options(parser)
+    add_weights_option(parser)
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 

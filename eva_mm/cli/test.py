@@ -36,6 +36,7 @@ def run(args: argparse.Namespace) -> None:
             work_dir=args.work_dir,
             cfg_options=parse_cfg_options(args.cfg_options),
             launcher=args.launcher,
+            weights=args.weights,
             dump=args.dump,
             show_dir=args.show_dir,
             tta=args.tta,

@@ -48,6 +48,7 @@ def run(args: argparse.Namespace) -> None:
             work_dir=args.work_dir,
             cfg_options=parse_cfg_options(args.cfg_options),
             launcher=args.launcher,
+            weights=args.weights,
             resume=args.resume,
             load_from=args.load_from,
             amp=args.amp,

@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dist import get_rank
+from PIL import UnidentifiedImageError
+from PIL.Image import DecompressionBombError
 from torch.utils.data import get_worker_info
 
+from eva_mm.safe_io.images import ImageSizeError
 from eva_mm.safe_io.printed import printable
 
 # samples that cannot be used: images, label maps and pairs, and what videos have beyond them
@@ -36,6 +39,20 @@ class Fault(ValueError):
     def __init__(self, message: str, kind: str = 'undecodable') -> None:
         super().__init__(message)
         self.kind = kind
+
+
+def image_fault(error: BaseException) -> str:
+    """What a reader's error says of an image: one of :data:`BROKEN_IMAGES`, told by the error and its causes."""
+    text, cause = str(error).lower(), error
+    while cause is not None:
+        if isinstance(cause, (ImageSizeError, DecompressionBombError)):
+            return 'too many pixels'
+        if isinstance(cause, UnidentifiedImageError):
+            return 'no image'
+        if isinstance(cause, EOFError):
+            return 'truncated'
+        cause = cause.__cause__
+    return 'truncated' if 'truncated' in text else 'undecodable'
 
 
 def make_policy(policy: Mapping[str, str] | str) -> dict[str, str]:

@@ -13,7 +13,7 @@ import torch
 from mmengine.logging import print_log
 from torch.utils.data import Dataset
 
-from eva_mm.datasets.faults import Fault, FaultLog, make_policy, read_or_replace, shown
+from eva_mm.datasets.faults import Fault, FaultLog, image_fault, make_policy, read_or_replace, shown
 from eva_mm.registry import DATASETS
 
 # transforms of all hosts that read a file: LoadImageFromFile, DecordInit, PyAVDecode, eva_mm.OpenVideo, ...
@@ -40,12 +40,7 @@ def _kind(error: Exception, file: str | None) -> str:
         return 'missing'
     if file is not None and os.path.isfile(file) and not os.path.getsize(file):
         return 'empty'
-    names = {each.__name__ for each in type(error).__mro__}
-    if 'DecompressionBombError' in names:
-        return 'too many pixels'
-    if 'UnidentifiedImageError' in names:
-        return 'no image'
-    return 'truncated' if isinstance(error, EOFError) or 'truncated' in str(error).lower() else 'undecodable'
+    return image_fault(error)
 
 
 @DATASETS.register_module()

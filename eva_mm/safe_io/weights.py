@@ -1,5 +1,6 @@
 """Checkpoint files: tensors and plain values, read without running code, and compared with their checksums."""
 
+import json
 import os
 import pickle
 import re
@@ -39,6 +40,9 @@ _SETTINGS = [(_Settings, 'argparse.Namespace'), (OrderedDict, 'yacs.config.CfgNo
 
 # what torch's restricted unpickler says of things that it does not know, and not of damaged bytes
 _OBJECTS = re.compile('GLOBAL |unrecognized function|Can only (create|build) ')
+
+# in the metadata of safetensors: what a checkpoint of ``torch.save`` has as ``meta``, as json
+META = 'eva_mm.meta'
 
 FORCE, FORCE_NOT = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD', 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
 
@@ -94,13 +98,19 @@ def _unsafe(path: Path) -> UnsafeCheckpointError:
     )
 
 
-def _safetensors(path: Path) -> dict[str, Tensor]:
+def _safetensors(path: Path) -> dict[str, Any]:
     weights = load_file(path)
     with safe_open(path, 'pt') as file:
-        written = (file.metadata() or {}).get(KEY)
+        metadata = file.metadata() or {}
+    written = metadata.get(KEY)
     if written and written != weights_checksum(weights):
         raise ValueError('its checksum is wrong')
-    return weights
+    if META not in metadata:
+        return weights
+    meta = json.loads(metadata[META])
+    if not isinstance(meta, dict):
+        raise ValueError('its description is damaged')
+    return {'meta': meta, 'state_dict': weights}
 
 
 def tensors(content: Any) -> Iterator[Tensor]:

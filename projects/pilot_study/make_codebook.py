@@ -10,13 +10,15 @@ import argparse
 from pathlib import Path
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch import Tensor
 from torch.nn import functional as F
 
 import eva_mm  # noqa: F401
+from eva_mm.apis.options import parse_cfg_options
+from eva_mm.cli.run_options import add_cfg_options
 
 
 def features_of(cfg: Config, images: int) -> Tensor:
@@ -70,10 +72,10 @@ def main() -> None:
     parser.add_argument('out', type=Path, help='.pt file to write')
     parser.add_argument('--codes', type=int, default=8192)
     parser.add_argument('--images', type=int, default=20000)
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='override keys of the config')
+    add_cfg_options(parser)
     args = parser.parse_args()
     cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options)
+    cfg.merge_from_dict(parse_cfg_options(args.cfg_options))
     features = features_of(cfg, args.images)
     if len(features) < args.codes:
         parser.error(f'{len(features)} patches cannot make {args.codes} codes: raise --images or lower --codes')

@@ -190,12 +190,12 @@ def test_a_teacher_is_one_of_open_clip(changes, message, sound):
         ('model = ' + '-' * 100_000 + '1', 'more than values'),
         ('model = dict(' + 'a=dict(' * 500 + ')' * 501, 'more than values'),
         ('model = ' + '9' * 10_000, 'more than values'),
-        ('filename = 1', 'more than values'),
+        ('filename = 1', 'reserved for config file'),
         ('model = {[]: 1}', 'more than values'),
         ('model = dict(1, 2)', 'more than values'),
         ('x = "' + 'y' * 5_000_000 + '"', 'characters'),
         ('model = 1\0', 'more than values'),
-        ('import os', 'is no assignment'),
+        ('import os', 'is not an assignment'),
         ('model = __import__("os").mkdir("made")', 'computes something'),
     ],
 )
@@ -249,7 +249,9 @@ def _with_repr(cfg):
     return '\n'.join(f'{key} = {value!r}' for key, value in cfg.to_dict().items())
 
 
-NEEDS_FILES = ('zero-shot_k400', 'zero-shot_k600', 'zero-shot_k700', 'zero-shot_objectnet', 'zero-shot_ucf101')
+NEEDS_FILES = tuple(
+    f'zero-shot_{name}' for name in ('birdsnap', 'fer2013', 'k400', 'k600', 'k700', 'objectnet', 'resisc45', 'ucf101')
+)
 OWN = sorted(path for path in ROOT.glob('configs/*/*.py') if path.parent.name != '_base_')
 
 

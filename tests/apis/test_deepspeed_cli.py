@@ -13,7 +13,11 @@ import numpy as np
 import open_clip
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, DefaultScope
 from PIL import Image
+
+from eva_mm.apis.weights import load_weights, open_weights
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(importlib.util.find_spec('deepspeed') is None, reason='deepspeed is not installed')
@@ -64,9 +68,26 @@ def _losses(world: Path, work_dir: Path, *arguments: str) -> list[tuple[str, str
     return re.findall(r'Epoch\(train\) (\[\d\]\[\d/\d\]).*?loss: (-?[\d.]+)', done.stdout + done.stderr)
 
 
+def _check_directory(world: Path, directory: Path) -> None:
+    """Its weights start a plain model as those of a file do, and a model that they do not fit is refused."""
+    cfg = Config.fromfile(ROOT / 'configs/nano/pretrain.py')
+    cfg.model.target_generator.model = f'local-dir:{world / "clip"}'
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        model = MODELS.build(cfg.model)
+        cfg.model.backbone.arch = 'tiny'
+        other = MODELS.build(cfg.model)
+    checkpoint = open_weights(directory)
+    load_weights(model, checkpoint)
+    name = 'backbone.blocks.1.attn.proj.weight'
+    assert torch.equal(model.state_dict()[name], checkpoint.weights[name])
+    with pytest.raises(ValueError, match='another model|lacks'):
+        load_weights(other, checkpoint)
+
+
 def test_resumed_losses_equal_the_uninterrupted_ones(world, tmp_path):
     whole = _losses(world, tmp_path / 'whole')
     assert [step for step, _ in whole] == ['[1][1/2]', '[1][2/2]', '[2][1/2]', '[2][2/2]']
+    _check_directory(world, tmp_path / 'whole/epoch_2.pth')
     stopped = tmp_path / 'stopped'
     stopped.mkdir()
     # what a run leaves that was stopped after its first epoch

@@ -74,7 +74,14 @@ def trained(request, own_folders, tmp_path_factory):
     tester, metrics = _test(task, root, work_dir / 'test', options, work_dir / f'{checkpoint}.pth')
     logs = [file.read_text() for file in sorted(work_dir.rglob('*.log'))]
     return SimpleNamespace(
-        task=task, trainer=trainer, tester=tester, metrics=metrics, metric=metric, sizes=sizes, log='\n'.join(logs)
+        best=[path.name for path in work_dir.glob('best_*.pth')],
+        task=task,
+        trainer=trainer,
+        tester=tester,
+        metrics=metrics,
+        metric=metric,
+        sizes=sizes,
+        log='\n'.join(logs),
     )
 
 
@@ -109,6 +116,15 @@ def test_the_checkpoint_is_tested_with_the_metric_of_the_task(trained):
     assert trained.metrics[trained.metric] >= 0
 
 
+def test_a_detector_has_the_precision_of_each_class(trained):
+    named = {name.split('_')[0] for name in trained.metrics if name.endswith('_precision')}
+    assert named == ({f'coco/{name}' for name in CLASSES} if trained.task == 'detection' else set())
+
+
+def test_the_best_checkpoint_is_kept(trained):
+    assert len(trained.best) == 1, 'by the metric of the task'
+
+
 def test_the_log_begins_with_what_is_trained(trained):
     assert f'{trained.sizes[0]} training and {trained.sizes[1]} validation samples; effective batch' in trained.log
 
@@ -117,8 +133,8 @@ def test_damaged_videos_are_replaced_counted_and_named(trained):
     if trained.task != 'video with damaged files':
         assert 'could not be read' not in trained.log
         return
-    assert '2 of 17 training videos could not be read and were replaced' in trained.log
-    assert '1 of 3 validation videos could not be read and were replaced (1 no video stream): 5.mp4.' in trained.log
-    assert 'dog/1.mp4 is empty (0 bytes): replace the file.' in trained.log
-    assert 'cat/0.mp4 cannot be decoded' in trained.log
+    assert '2 of 17 samples were replaced; found: videos: 1 empty, 1 undecodable (0.mp4, 1.mp4)' in trained.log
+    assert '1 of 3 validation samples could not be read and do not count: videos: 1 no video stream' in trained.log
+    listed = (Path(trained.trainer.work_dir) / 'broken_samples.csv').read_text()
+    assert all(f'{name} ' in listed or f'{name},' in listed for name in ('dog/1.mp4', 'cat/0.mp4', '5.mp4')), listed
     assert trained.metrics['acc/unreadable'] == 1

@@ -4,7 +4,7 @@ from mmengine.config import Config
 
 from eva_mm.apis.errors import UserError
 from eva_mm.apis.publish import publish
-from eva_mm.checkpoint import read_checkpoint
+from eva_mm.checkpoint import Checkpoint, read_checkpoint
 
 CONFIG = """
 model = dict(
@@ -89,3 +89,10 @@ def test_refusals(run, weights, tmp_path):
     with pytest.raises(UserError, match='keeps no averaged weights'):
         publish(tmp_path / 'big.pth', tmp_path / 'other.pth', average=False)
     assert not (tmp_path / 'other.pth').exists()
+
+
+def test_safetensors_carry_config_and_classes(run, tmp_path):
+    meta = publish(run, tmp_path / 'out.safetensors')
+    opened = Checkpoint.open(tmp_path / 'out.safetensors')
+    assert opened.meta == meta and opened.dataset_meta == {'classes': ['zero', 'one']}
+    assert 'model' in opened.config and 'backbone.w' in opened.weights

@@ -51,7 +51,7 @@ def folders(tmp_path):
     'option, message',
     [
         ('model.backbone.arch=huge', "arch='huge' is unknown: choose from nano"),
-        ('model.backbone.img_size=90', 'is no multiple of patch_size=(14, 14)'),
+        ('model.backbone.img_size=90', 'must be divisible by patch_size=(14, 14)'),
         ('model.target_generator.model=ViT-L-15', "open_clip knows no model 'ViT-L-15'"),
         ('train_cfg.max_epoch=1', "unexpected keyword argument 'max_epoch'"),
         ('train_dataloader.dataset.with_labels=1', "unexpected keyword argument 'with_labels'"),

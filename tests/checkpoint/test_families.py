@@ -53,7 +53,7 @@ def ours(arch, hidden, grid, path, out_type='raw', **entries):
     sizes = dict(name=arch, **SIZES, feedforward_channels=hidden, **pool)
     size = tuple(side * row.patch_size for side in grid)
     model = EVAViT(sizes, img_size=size, out_type=out_type, **entries)
-    report = load_pretrained(model, path)
+    report = load_pretrained(model, path, file_grid=grid)
     assert not (report.missing or report.unexpected or report.fresh or report.resized)
     return model.eval()
 

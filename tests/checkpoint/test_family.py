@@ -1,9 +1,12 @@
 """A checkpoint of another family or size says what it is, and is never half loaded."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from eva_mm.checkpoint import load_model, load_pretrained
+from eva_mm.checkpoint.file import Checkpoint
 from eva_mm.models.backbones import ARCH_ZOO, EVAViT, EVAViTDet
 
 SMALL = dict(embed_dims=32, num_layers=2, num_heads=4, feedforward_channels=48)
@@ -18,12 +21,11 @@ def file(tmp_path):
     return write
 
 
-def full_size(name, path, **kwargs):
-    """The file of a full-size model, whose weights take no room."""
+def full_size(name, **kwargs):
+    """The checkpoint of a full-size model, which take no room."""
     with torch.device('meta'):
         shapes = {key: value.shape for key, value in EVAViT(name, **kwargs).state_dict().items()}
-    torch.save({key: torch.zeros(()).expand(shape) for key, shape in shapes.items()}, path)
-    return path
+    return Checkpoint(Path('file.pth'), {key: torch.zeros(()).expand(shape) for key, shape in shapes.items()})
 
 
 @pytest.mark.parametrize('strict', [True, False])
@@ -39,8 +41,8 @@ def full_size(name, path, **kwargs):
         ('giant', {}, "The file is of a model with arch='giant'"),
     ],
 )
-def test_a_file_says_which_arch_takes_it(tmp_path, name, kwargs, expected, strict):
-    file = full_size(name, tmp_path / 'file.pth', **kwargs)
+def test_a_file_says_which_arch_takes_it(name, kwargs, expected, strict):
+    file = full_size(name, **kwargs)
     model = EVAViT(dict(name='eva02-tiny', num_layers=1))
     before = {key: value.clone() for key, value in model.state_dict().items()}
     with pytest.raises(ValueError, match=expected):

@@ -97,7 +97,7 @@ def test_trainable_parameters_are_those_of_the_logs(name):
 
 
 def test_every_config_has_its_numbers_here():
-    stems = {path.stem for path in LEAVES if 'robustness' not in path.stem}
+    stems = {path.stem for path in LEAVES if 'robustness' not in path.stem and path.stem[:5] != 'eva02'}
     assert stems == TRAINABLE.keys() == RECIPES.keys()
 
 

@@ -10,6 +10,8 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from eva_mm.engine.long_run.accumulation import configured_accumulation
+
 CONFIGS = Path(__file__).parents[2] / 'configs'
 LEAVES = [path for path in sorted(CONFIGS.rglob('*.py')) if '_base_' not in path.parts]
 FULL_SIZE = [path for path in LEAVES if path.parent.name != 'nano']
@@ -76,6 +78,9 @@ def test_parses_and_names_types_that_exist(path):
     assert cfg.default_scope != 'eva_mm'
     for where, kind, scope in _types(cfg._cfg_dict.to_dict()):
         assert _exists(kind, scope or cfg.default_scope), f'{where}: {kind}'
+    if cfg.get('train_cfg'):
+        step = cfg.train_dataloader.batch_size * configured_accumulation(cfg)
+        assert cfg.auto_scale_lr.base_batch_size % step == 0, '--auto-scale-lr needs the batch of the recipe'
 
 
 @pytest.mark.parametrize('path', LEAVES, ids=_name)

@@ -104,4 +104,4 @@ def test_masks_have_the_released_defaults():
 )  # fmt: skip
 def test_sizes(arch, sizes):
     keys = ('embed_dims', 'num_layers', 'num_heads', 'feedforward_channels')
-    assert tuple(ARCH_ZOO[arch][key] for key in keys) == sizes
+    assert tuple(getattr(ARCH_ZOO[arch], key) for key in keys) == sizes

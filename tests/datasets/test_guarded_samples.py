@@ -93,7 +93,7 @@ def test_opencv_says_less_and_the_file_is_named_all_the_same(folder):
     for index in range(SIZE):
         data[index]
     entries = {entry['name']: entry['kind'] for entry in data.faults.new_entries()}
-    kinds = {3: 'undecodable', 7: 'empty', 11: 'missing', 15: 'undecodable'}
+    kinds = {3: 'undecodable', 7: 'empty', 11: 'missing', 15: 'no image'}
     assert entries == {f'{folder}/{number}.jpg': kind for number, kind in kinds.items()}
 
 

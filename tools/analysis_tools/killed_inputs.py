@@ -50,7 +50,7 @@ def enter_inputs(folder: Path, config: str, processes: int, epochs: int, save_ev
         epochs: Of 12 iterations.
         save_every: Iterations between checkpoints.
     """
-    script = ROOT / 'tools/dataset_converters/make_nano_data.py'
+    script = ROOT / 'projects/nano_world/make_nano_data.py'
     world = folder / 'data/nano'
     world.parent.mkdir(parents=True)
     subprocess.run(

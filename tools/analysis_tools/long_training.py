@@ -56,6 +56,7 @@ def main() -> None:
     from killed_inputs import ITERATIONS_PER_EPOCH, enter_inputs
     from mmengine.hooks import Hook
 
+    from eva_mm.apis.options import TrainOptions, parse_cfg_options
     from eva_mm.apis.train import prepare_training
 
     class Watch(Hook):
@@ -75,12 +76,13 @@ def main() -> None:
         options = enter_inputs(Path(folder) / 'inputs', config, 1, epochs, args.save_every)
         watch = Watch()
         runner = prepare_training(
-            argparse.Namespace(
-                config=config, work_dir=f'{folder}/run', cfg_options=[*options, 'default_hooks.logger.interval=50'],
-                launcher='none', seed=0, resume=None, load_from=None, no_validate=False, amp=False, auto_scale_lr=False,
-                data_root=None,
+            TrainOptions(
+                config=config,
+                work_dir=f'{folder}/run',
+                cfg_options=parse_cfg_options([*options, 'default_hooks.logger.interval=50']),
+                seed=0,
             )
-        )  # fmt: skip
+        )
         runner.logger.handlers[0].setLevel('WARNING')
         runner.register_hook(watch)
         runner.train()

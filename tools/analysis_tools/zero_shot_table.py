@@ -103,7 +103,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--sets', nargs='+', choices=[*SETS, 'all'], default=PAPER, metavar='SET', help="or 'all'; the paper's 12"
     )
-    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='for all configs')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action='extend', default=[], metavar='KEY=VALUE', help='for all configs'
+    )
     return parser.parse_args(argv)
 
 

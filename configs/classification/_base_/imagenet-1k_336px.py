@@ -31,3 +31,4 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 val_evaluator = test_evaluator = dict(type='Accuracy', topk=(1, 5))
+auto_scale_lr = dict(base_batch_size=512)

@@ -13,7 +13,9 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import default_collate, pseudo_collate
 from mmengine.registry import DefaultScope
+from mmengine.structures import BaseDataElement
 from mmengine.utils import ProgressBar
+from PIL import Image
 from torch import nn
 
 from eva_mm.apis.errors import UserError
@@ -23,7 +25,7 @@ from eva_mm.apis.inference.sources import Input
 from eva_mm.safe_io.download import is_address
 
 # what a caller may give for one input
-Source = str | os.PathLike | np.ndarray | Input
+Source = str | os.PathLike | np.ndarray | Image.Image | Input
 
 
 @dataclass
@@ -51,6 +53,8 @@ def as_input(source: Source) -> Input:
         return source
     if isinstance(source, np.ndarray):
         return Input('array', source)
+    if isinstance(source, Image.Image):
+        return Input(getattr(source, 'filename', '') or 'image', np.asarray(source.convert('RGB')))
     if is_address(source):
         return Input(source, source)
     return Input(str(source), Path(source))
@@ -96,7 +100,7 @@ class Inferencer:
         """Look at inputs.
 
         Args:
-            inputs: Files, http(s) addresses, arrays (H, W, 3) uint8 RGB, or what
+            inputs: Files, http(s) addresses, images of Pillow, arrays (H, W, 3) uint8 RGB, or what
                 :func:`eva_mm.apis.inference.find_inputs` finds.
             batch_size: How many the model sees at once.
             progress: Whether to draw a bar on stderr.
@@ -108,7 +112,7 @@ class Inferencer:
         Raises:
             UserError: ``batch_size`` is not positive, or a batch does not fit into the memory of the GPU.
         """
-        single = isinstance(inputs, (str, os.PathLike, np.ndarray, Input))
+        single = isinstance(inputs, Source)
         inputs = [inputs] if single else list(inputs)
         results = []
         bar = ProgressBar(len(inputs), file=sys.stderr) if progress else None
@@ -151,7 +155,7 @@ class Inferencer:
                 torch.autocast(kind, dtype, enabled=self.half),
                 DefaultScope.overwrite_default_scope(self.cfg.get('default_scope')),
             ):
-                return self._predict_by_size(samples)
+                return [_in_fp32(output) for output in self._predict_by_size(samples)]
         except torch.cuda.OutOfMemoryError as error:
             raise UserError(
                 f'A batch of {len(samples)} does not fit into the memory of {self.device}: '
@@ -181,3 +185,16 @@ class Inferencer:
     def describe(self, result: Result, sample: Sample, output: Any, pictures: bool) -> Result:
         """Fill in prediction, arrays, and, if wanted, the picture of a result."""
         raise NotImplementedError
+
+
+def _in_fp32(output: Any) -> Any:
+    """What a model gave under autocast, in a precision that NumPy has."""
+    if isinstance(output, torch.Tensor):
+        return output.float() if output.dtype in (torch.bfloat16, torch.float16) else output
+    if isinstance(output, BaseDataElement):
+        for name, value in output.items():
+            output.set_field(_in_fp32(value), name)
+        return output
+    if isinstance(output, dict):
+        return {name: _in_fp32(value) for name, value in output.items()}
+    return type(output)(map(_in_fp32, output)) if type(output) in (list, tuple) else output

@@ -27,6 +27,7 @@ def build_inferencer(
     data_root: str | None = None,
     classes: list[str] | None = None,
     weights_dir: str | os.PathLike | None = None,
+    weights: str = 'auto',
     cfg_options: dict[str, Any] | None = None,
     **options: Any,
 ) -> Inferencer:
@@ -44,6 +45,7 @@ def build_inferencer(
         data_root: A folder of your data that the checkpoint was trained on, which tells the classes.
         classes: Names of the classes; those of the checkpoint, the config or its data set if ``None``.
         weights_dir: Folder of released files, see :func:`eva_mm.apis.model_index.find_weights`.
+        weights: ``'raw'`` or ``'averaged'`` of a checkpoint that holds both.
         cfg_options: Changes of the config, as ``{'a.b': value}``.
         options: Of the task, see :mod:`eva_mm.apis.inference`.
 
@@ -56,7 +58,7 @@ def build_inferencer(
     use = find_task(task) if task else named
     with carried(model):
         cfg, checkpoint = read_model_config(
-            named.default_model if named else model, checkpoint, weights_dir, cfg_options, data_root
+            named.default_model if named else model, checkpoint, weights_dir, cfg_options, data_root, weights
         )
         own = task_of(cfg)
     use = use or own

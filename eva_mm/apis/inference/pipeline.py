@@ -10,7 +10,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.registry import TRANSFORMS, DefaultScope
 from PIL import Image
 
@@ -87,6 +87,9 @@ class Pipeline:
         self.num_frames = dataset.get('num_frames')
         self.limits = DEFAULT_LIMITS
         steps = [step for step in dataset['pipeline'] if step['type'].split('.')[-1] not in _LABEL_STEPS]
+        if str(dataset.get('type')).endswith('MergedImages'):  # which reads images itself
+            reader = dict(type='LoadImageFromFile', imdecode_backend='pillow', color_type='color_ignore_orientation')
+            steps.insert(0, ConfigDict(reader))
         first = steps[0]['type'].split('.')[-1] if steps else 'nothing'
         if first not in ('LoadImageFromFile', 'OpenVideo'):
             raise UserError(

@@ -61,6 +61,8 @@ class MergedImages(Dataset):
         limits: Fields of ``eva_mm.safe_io.images.Limits``.
         seed: Of the choice of replacements.
         max_tries: Replacements that are tried in turn.
+        held_out_every: Of so many images one is held out: the data set is without it. 0: none is.
+        held_out: The data set is those that are held out, and no others.
         lazy_init: Look for images or open the index when first used.
 
     Raises:
@@ -82,6 +84,8 @@ class MergedImages(Dataset):
         limits: Mapping[str, float] | None = None,
         seed: int = 0,
         max_tries: int = 20,
+        held_out_every: int = 0,
+        held_out: bool = False,
         lazy_init: bool = False,
     ) -> None:
         if exif not in EXIF_MODES:
@@ -95,6 +99,9 @@ class MergedImages(Dataset):
         self.limits = Limits(**(limits or {}))
         self.seed = seed
         self.max_tries = max_tries
+        if held_out and held_out_every < 2:
+            raise ValueError(f'held_out=True needs held_out_every, of at least 2 images, got {held_out_every}.')
+        self.held_out_every, self.held_out = held_out_every, held_out
         # shared with workers, which may live for the whole run
         self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
         self._fully_initialized = False
@@ -123,6 +130,9 @@ class MergedImages(Dataset):
         self._bounds = [np.array(self.index.bounds(source)).T for source in range(len(self.sources))]
         self.faults = FaultLog(list(self.sources), len(self.index))
         self._loader = Loader(self.data_root, self.index, self.faults, self.policy, self.limits, self.exif)
+        every, numbers = self.held_out_every, np.arange(len(self.index))
+        # numbers in the index; all of them need no table
+        self._numbers = numbers[(numbers % every == every - 1) == self.held_out] if every else None
         self._fully_initialized = True
 
     def set_epoch(self, epoch: int) -> None:
@@ -136,15 +146,21 @@ class MergedImages(Dataset):
 
     def __len__(self) -> int:
         self.full_init()
-        return len(self.index)
+        return len(self.index) if self._numbers is None else len(self._numbers)
+
+    def _number(self, idx: int) -> int:
+        """Number in the index of a sample."""
+        self.full_init()
+        return int(idx) if self._numbers is None else int(self._numbers[idx])
 
     def get_data_info(self, idx: int) -> dict:
         """``img_path``, ``source`` and ``sample_idx`` of an image."""
-        self.full_init()
-        return self._loader.describe(idx)
+        return self._loader.describe(self._number(idx))
 
     def stand_in(self, idx: int, attempt: int) -> int:
         """The number of another image of the same source, as a function of seed, epoch, number and attempt."""
+        if self._numbers is not None:  # never one of the other part
+            return int(np.random.default_rng([self.seed, int(self._epoch), idx, attempt]).choice(self._numbers))
         starts, ends = self._bounds[self.index.source_of(idx)]
         behind = np.cumsum(ends - starts)
         chosen = int(np.random.default_rng([self.seed, int(self._epoch), idx, attempt]).integers(behind[-1]))
@@ -162,4 +178,4 @@ class MergedImages(Dataset):
         return read_or_replace(self._loader.load, idx, stand_ins, self.faults, source, self.policy)
 
     def __getitem__(self, idx: int) -> Any:
-        return self.pipeline(self.load(int(idx)))
+        return self.pipeline(self.load(self._number(idx)))

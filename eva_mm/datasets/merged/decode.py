@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from eva_mm.datasets.faults import Fault
+from eva_mm.datasets.faults import Fault, image_fault
 from eva_mm.datasets.pillow_bgr import to_pixels
-from eva_mm.safe_io.images import DEFAULT_LIMITS, SUFFIXES, ImageSizeError, Limits, opened_image
+from eva_mm.safe_io.images import DEFAULT_LIMITS, SUFFIXES, Limits, opened_image
 from eva_mm.safe_io.printed import reason_of
 
 EXIF_MODES = ('ignore', 'apply')
@@ -59,14 +59,6 @@ def _to_bgr(image: Image.Image) -> np.ndarray:
     return to_pixels(image.convert('RGB'))
 
 
-def _classify(error: Exception) -> str:
-    if isinstance(error, (ImageSizeError, Image.DecompressionBombError)):
-        return 'too many pixels'
-    if isinstance(error, UnidentifiedImageError):
-        return 'no image'
-    return 'truncated' if isinstance(error, EOFError) or 'truncated' in str(error).lower() else 'undecodable'
-
-
 def decode(
     content: bytes, name: str, suffix: str = '', limits: Limits = DEFAULT_LIMITS, exif: str = 'ignore'
 ) -> Decoded:
@@ -100,4 +92,4 @@ def decode(
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError,
             MemoryError, struct.error, zlib.error, Image.DecompressionBombError) as error:  # fmt: skip
         reason = 'no known image format' if isinstance(error, UnidentifiedImageError) else reason_of(error, 120)
-        raise Fault(f'{name} cannot be decoded ({reason}): replace it.', _classify(error)) from error
+        raise Fault(f'{name} cannot be decoded ({reason}): replace it.', image_fault(error)) from error

@@ -81,6 +81,8 @@ def point_to_coco_folder(cfg: MutableMapping, data_root: str | Path) -> dict[str
         for node in _dicts(cfg.get(evaluator) or {}):
             if 'ann_file' in node:
                 node['ann_file'] = str(val.ann_file)
+                if str(node.get('type', '')).endswith('CocoMetric'):
+                    node.setdefault('classwise', True)
     return summaries
 
 

@@ -44,7 +44,8 @@ class EVADeepSpeedStrategy(DeepSpeedIO):
         inputs_to_half: outputs of the data preprocessor to cast; ``['inputs']`` by default in
             fp16 and bf16.
         activation_checkpointing: see DeepSpeed.
-        exclude_frozen_parameters: keep frozen parameters, such as a teacher's, out of checkpoints.
+        exclude_frozen_parameters: keep frozen parameters out of checkpoints; by default only where the model has a
+            ``target_generator``, a teacher that is built from a file of its own.
         steps_per_print: DeepSpeed's own log; hardly ever, by default.
         **kwargs: what the runner passes to every strategy.
 
@@ -64,7 +65,7 @@ class EVADeepSpeedStrategy(DeepSpeedIO):
         bf16: dict | None = None,
         inputs_to_half: list[int | str] | None = None,
         activation_checkpointing: dict | None = None,
-        exclude_frozen_parameters: bool = True,
+        exclude_frozen_parameters: bool | None = None,
         steps_per_print: int = 10**13,
         **kwargs: Any,
     ) -> None:
@@ -119,6 +120,8 @@ class EVADeepSpeedStrategy(DeepSpeedIO):
             return self._prepared_components()
         self.dispatch_kwargs.update(dispatch_kwargs or {})
         model = self._init_model_weights(self.build_model(model))
+        if self.exclude_frozen_parameters is None:
+            self.exclude_frozen_parameters = hasattr(model, 'target_generator')
         if optim_wrapper is None:
             self.model = model.to(get_device())
         else:

@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from eva_mm.engine.long_run.accumulation import accumulated_iterations
+from eva_mm.engine.long_run.resumable_loops import GLOBAL_BATCH, global_batch
 from eva_mm.registry import HOOKS
 
 
@@ -35,11 +36,6 @@ def _size(loader: object) -> str:
         return f'{len(loader.dataset):,}'
     except TypeError:
         return 'a stream of'
-
-
-def _batch_size(loader: object) -> int:
-    # a batch sampler of its own leaves batch_size empty
-    return loader.batch_size or loader.batch_sampler.batch_size
 
 
 def _duration(seconds: float) -> str:
@@ -77,7 +73,8 @@ class RunSummaryHook(Hook):
         samples = f'{_size(loader)} training'
         if getattr(runner, '_val_loop', None) is not None:
             samples += f' and {_size(runner.val_dataloader)} validation'
-        batch, ranks, accumulated = _batch_size(loader), get_world_size(), accumulated_iterations(runner)
+        ranks, accumulated = get_world_size(), accumulated_iterations(runner)
+        batch = global_batch(loader) // ranks
         start = f' from iteration {runner.iter:,}' if runner.iter else ''
         return (
             f'{_model(runner.model)}; {samples} samples; effective batch {batch * ranks * accumulated:,} = {batch} '
@@ -85,7 +82,8 @@ class RunSummaryHook(Hook):
         )
 
     def before_train(self, runner: Runner) -> None:
-        """Write the line."""
+        """Write the line, and note the batch in every checkpoint."""
+        runner.message_hub.update_info(GLOBAL_BATCH, global_batch(runner.train_dataloader))
         known = self.skipped + self.timed
         left = runner.max_iters - runner.iter
         when = f'known after {known} of them' if left > known else f'too few to tell, it needs {known}'

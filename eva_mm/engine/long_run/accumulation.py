@@ -1,5 +1,6 @@
 """How many iterations a step of the optimizer takes, and where no gradients are under way."""
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -9,6 +10,14 @@ def accumulated_iterations(runner: Any) -> int:
     if engine_config:
         return int(engine_config.get('gradient_accumulation_steps', 1))
     return int(getattr(runner.optim_wrapper, '_accumulative_counts', 1))
+
+
+def configured_accumulation(cfg: Mapping) -> int:
+    """The same of a config, before a runner has built its optimizer."""
+    strategy, wrapper = cfg.get('strategy') or {}, cfg.get('optim_wrapper') or {}
+    inner = strategy.get('config')
+    options = {**(inner if isinstance(inner, Mapping) else {}), **strategy}
+    return int(options.get('gradient_accumulation_steps') or wrapper.get('accumulative_counts') or 1)
 
 
 def is_between_steps(runner: Any, iteration: int) -> bool:

@@ -5,6 +5,8 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
+from eva_mm.engine.long_run.best import best_metric
+
 KEY = 'long_run'
 # part of `long_run` in a config -> for people
 PARTS = {
@@ -101,7 +103,9 @@ def _use_safe_checkpoints(cfg: Config, options: dict) -> str | None:
         return f'{hook["out_dir"]} is not a local directory'
     if name not in ('CheckpointHook', 'eva_mm.SafeCheckpointHook'):
         return f'default_hooks.checkpoint.type is {name}'
-    cfg.default_hooks.checkpoint = ConfigDict({**hook, **options, 'type': 'eva_mm.SafeCheckpointHook'})
+    given = {**hook, **options}
+    best = {} if 'save_best' in given else best_metric(cfg)
+    cfg.default_hooks.checkpoint = ConfigDict({**given, **best, 'type': 'eva_mm.SafeCheckpointHook'})
     return None
 
 

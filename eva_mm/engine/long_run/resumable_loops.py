@@ -20,6 +20,21 @@ EPOCH_START = 'epoch_start'  # iteration; another number of processes may make e
 VALIDATED = 'last_validation_iter'
 
 
+def global_batch(loader: Any) -> int:
+    """Samples of an iteration over all processes."""
+    # a batch sampler of its own leaves batch_size empty
+    return (loader.batch_size or loader.batch_sampler.batch_size) * get_world_size()
+
+
+def other_batch(saved: int, now: int) -> str:
+    """Why a checkpoint with another global batch is not resumed."""
+    return (
+        f'The checkpoint was saved with {saved} samples an iteration, this run has {now}, which would change schedule '
+        f'and data position: set train_dataloader.batch_size to {saved} / number of processes, or start from the '
+        'weights with --load-from.'
+    )
+
+
 class _Resumable:
     """What both loops share: the data loader, the check of the batch, rolling back, a validation that was missed."""
 
@@ -39,7 +54,7 @@ class _Resumable:
             return
         self.dataloader = resumable(self.dataloader, self.runner.seed, endless)
         self._batches = self.dataloader.batch_sampler
-        self._global_batch = self._batches.batch_size * get_world_size()
+        self._global_batch = global_batch(self.dataloader)
 
     def check_resumed(self) -> None:
         """See that a checkpoint which was resumed is of such a run.
@@ -51,11 +66,7 @@ class _Resumable:
             return
         saved = self.runner.message_hub.runtime_info.get(GLOBAL_BATCH, self._global_batch)
         if self._iter and saved != self._global_batch:
-            raise ValueError(
-                f'The checkpoint was saved with {saved} samples an iteration, this run has {self._global_batch}, which '
-                f'would change schedule and data position: set train_dataloader.batch_size to {saved} / number of '
-                'processes, or start from the weights with --load-from.'
-            )
+            raise ValueError(other_batch(saved, self._global_batch))
 
     def _begin(self) -> None:
         self.check_resumed()

@@ -134,6 +134,14 @@ class SafeCheckpointHook(CheckpointHook):
 
     def _save_best_checkpoint(self, runner: Any, metrics: dict) -> None:
         """Save the best one, and only then remove the best one so far."""
+        if lacking := [name for name in self.save_best and self.key_indicators or () if name not in (*metrics, 'auto')]:
+            print_log(
+                f'No best checkpoint is kept: the validation has no {lacking[0]}, but '
+                f'{", ".join(metrics) or "nothing"}; set default_hooks.checkpoint.save_best to one of them.',
+                'current',
+                30,
+            )
+            return
         info, backend = dict(runner.message_hub.runtime_info), self.file_backend
         paths = {name: value for name, value in vars(self).items() if name.startswith('best_ckpt_path')}
         paths = {name: dict(value) if isinstance(value, dict) else value for name, value in paths.items()}

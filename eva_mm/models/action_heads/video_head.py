@@ -1,7 +1,10 @@
 """The classifier of EVA's video models."""
 
+from collections.abc import Sequence
+
 from mmaction.models.heads import TimeSformerHead
 from mmengine.logging import print_log
+from torch import Tensor
 
 from eva_mm.checkpoint import convert_state_dict, read_checkpoint
 from eva_mm.checkpoint.class_rows import NO_ROW, read_class_rows, select_class_rows
@@ -47,6 +50,10 @@ class EVAVideoHead(TimeSformerHead):
         super().init_weights()
         if self.start_from is not None:
             self._start_from(**self.start_from)
+
+    def loss_by_feat(self, cls_scores: Tensor, data_samples: Sequence) -> dict[str, Tensor]:
+        """Loss and accuracy of scores (B, classes), as in mmaction2, which cannot count hits in bfloat16."""
+        return super().loss_by_feat(cls_scores.float(), data_samples)
 
     def _start_from(self, checkpoint: str, rows: str | None = None) -> None:
         weights = convert_state_dict(read_checkpoint(checkpoint), 'video').state_dict

@@ -77,7 +77,7 @@ class EVAViTAdapter(EVAViT):
         shared: dict[str, Any] = dict(num_points=deform_num_points, value_proj_ratio=deform_ratio, with_cp=with_cp)
         shared.update(ffn_ratio=cffn_ratio, drop_path=drop_path_rate)
         self._norm_cfg = norm_cfg or dict(type='SyncBN')
-        self.spm = SpatialPrior(dims, prior_channels, self._map_norm)
+        self.spm = SpatialPrior(dims, prior_channels, self._map_norm, self.patch_embed.proj.in_channels)
         self.level_embed = nn.Parameter(torch.zeros(3, dims))
         of_groups = (Interaction(dims, deform_num_heads, extra=extra, **shared) for extra in (0, 0, 0, 2))
         self.interactions = nn.ModuleList(of_groups)

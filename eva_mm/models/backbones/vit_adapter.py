@@ -57,12 +57,13 @@ def _conv(in_channels: int, out_channels: int, norm: Norm, stride: int = 2) -> t
 class SpatialPrior(nn.Module):
     """Convolutions over the image that give maps of strides 4, 8, 16 and 32 with C = ``dims`` channels.
 
-    The stem has ``hidden`` channels, deeper maps have 2, 4 and 4 times as many; ``norm`` normalises a map.
+    The stem has ``hidden`` channels, deeper maps have 2, 4 and 4 times as many; ``norm`` normalises a map. Images have
+    ``in_channels``.
     """
 
-    def __init__(self, dims: int, hidden: int, norm: Norm) -> None:
+    def __init__(self, dims: int, hidden: int, norm: Norm, in_channels: int = 3) -> None:
         super().__init__()
-        stem = (*_conv(3, hidden, norm), *_conv(hidden, hidden, norm, 1), *_conv(hidden, hidden, norm, 1))
+        stem = (*_conv(in_channels, hidden, norm), *_conv(hidden, hidden, norm, 1), *_conv(hidden, hidden, norm, 1))
         self.stem = nn.Sequential(*stem, nn.MaxPool2d(3, stride=2, padding=1))
         self.conv2 = nn.Sequential(*_conv(hidden, 2 * hidden, norm))
         self.conv3 = nn.Sequential(*_conv(2 * hidden, 4 * hidden, norm))

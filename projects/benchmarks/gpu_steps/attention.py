@@ -44,11 +44,11 @@ def kernel_of(work: Callable[[], object]) -> str:
     return ', '.join(sorted(kernels.names)) or 'none'
 
 
-def _attend_padded(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, dropout_p: float) -> Tensor:
+def _attend_padded(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
     """As ``attend_fused``, with values as wide as keys: kernels that want equal widths can run."""
     dims = v.shape[-1]
     v = F.pad(v, (0, q.shape[-1] - dims))
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout_p, scale=dims**-0.5)[..., :dims]
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=dims**-0.5)[..., :dims]
 
 
 def forms(attention: nn.Module) -> Iterator[str]:

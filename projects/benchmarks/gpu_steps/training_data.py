@@ -1,6 +1,6 @@
 """Small data sets of noise and rectangles in the formats of the nano configs: what a loss is compared on.
 
-The nano world (``tools/dataset_converters/make_nano_data.py``) is made with scikit-learn and PyAV, which a bare machine
+The nano world (``projects/nano_world/make_nano_data.py``) is made with scikit-learn and PyAV, which a bare machine
 lacks. Nothing is learned in twenty iterations; only that both devices compute the same matters.
 """
 

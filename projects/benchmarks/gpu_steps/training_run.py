@@ -69,21 +69,27 @@ def train(
         options: ``--cfg-options``.
         work_dir: New directory.
         device: ``'cuda'`` or ``'cpu'``, also where there is CUDA.
-        amp: Mixed precision: ``--amp`` on CUDA; autocast to fp16 without loss scale on a CPU, where mmengine has none.
+        amp: Mixed precision: ``--amp`` on CUDA; autocast to fp16 without loss scale on a CPU, as on a GPU.
         launcher: Of ``tools/train.py``.
         resume: Checkpoint to go on from.
     """
+    from eva_mm.apis.options import TrainOptions, parse_cfg_options
     from eva_mm.apis.train import prepare_training
 
     device_utils.DEVICE = device
     # convolutions in full fp32, so that a plain run can be compared with the CPU's
     torch.backends.cudnn.allow_tf32 = False
-    arguments = Namespace(
-        config=config, cfg_options=options, work_dir=str(work_dir), launcher=launcher, seed=0, resume=resume,
-        load_from=None, data_root=None, amp=amp and device == 'cuda', no_validate=False, auto_scale_lr=False,
-    )  # fmt: skip
+    run = TrainOptions(
+        config=config,
+        cfg_options=parse_cfg_options(options),
+        work_dir=str(work_dir),
+        launcher=launcher,
+        seed=0,
+        resume=resume,
+        amp=amp and device == 'cuda',
+    )
     log = LossLog()
-    runner = prepare_training(arguments)
+    runner = prepare_training(run)
     runner.register_hook(log)
     with _autocast_on_cpu() if amp and device == 'cpu' else nullcontext(), DrawsOnCPU():
         runner.train()

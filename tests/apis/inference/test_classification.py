@@ -63,6 +63,14 @@ def test_unreadable_files_are_sentences_in_their_place(inferencer, photos, damag
     assert 'truncated' in results[0].error
 
 
+def test_images_of_pillow_are_taken(inferencer, photos):
+    path = photos / 'china.png'
+    with Image.open(path) as image:
+        (single,), (listed,) = inferencer(image), inferencer([image.convert('P').convert('RGB')])
+    (expected,) = inferencer(path)
+    assert single.prediction == expected.prediction and listed.prediction['top']
+
+
 @pytest.mark.parametrize('pixels', [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32)])
 def test_pixels_of_another_kind_are_refused(inferencer, pixels):
     assert 'expected (H, W, 3) and uint8, RGB' in inferencer(pixels)[0].error

@@ -42,6 +42,12 @@ def test_detections_are_those_of_mmdets_own_function(inferencer, results, photos
     assert np.array_equal(decode(found[0]['segmentation']), expected.masks[best].numpy())
 
 
+def test_half_precision_on_a_cpu_gives_nearly_the_same(nano, photos, results):
+    (half,) = nano('detection', score_thr=0.0, half=True)([photos / 'china.png'])
+    best, expected = half.prediction['detections'][0], results[0].prediction['detections'][0]
+    assert best['score'] == pytest.approx(expected['score'], abs=0.05)
+
+
 def test_boxes_and_masks_have_the_size_of_the_image(results, photos):
     for result in results:
         width, height = Image.open(result.input).size

@@ -121,5 +121,5 @@ def test_without_terminal_a_missing_option_is_one_sentence():
         cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120,
     )  # fmt: skip
     assert done.returncode == 2 and done.stderr.splitlines()[-1] == (
-        'error: --size is missing and there is no terminal to ask: give it.'
+        'error: --size is missing and stdin is not a terminal: pass it.'
     )

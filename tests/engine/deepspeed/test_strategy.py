@@ -23,7 +23,8 @@ DROPOUT = dict(iters=4, drop_rate=0.3, strategy=dict(zero_optimization=dict(stag
 
 def strategy(stage, precision=None, **options):
     precision = {precision: dict(enabled=True)} if precision else {}
-    return dict(zero_optimization=dict(stage=stage), gradient_clipping=3.0, **precision, **options)
+    whole = dict(zero_optimization=dict(stage=stage), gradient_clipping=3.0, exclude_frozen_parameters=True)
+    return dict(whole, **precision, **options)
 
 
 def first_jobs(root):

@@ -124,7 +124,7 @@ def test_report_of_a_config(tmp_path):
 
 @pytest.mark.parametrize(
     ('config', 'message'),
-    [('no.py', "The config 'no.py' does not exist"), ('_base_/eva-nano.py', 'neither model.backbone nor model.visual')],
+    [('no.py', 'Config not found: no.py'), ('_base_/eva-nano.py', 'neither model.backbone nor model.visual')],
 )
 def test_a_wrong_config_is_one_sentence(config, message, capsys):
     folder = FOLDER.parents[1] / 'configs'

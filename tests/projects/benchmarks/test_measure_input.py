@@ -79,7 +79,7 @@ def test_made_photographs_are_photographs(tmp_path):
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        (['--config', 'no.py'], "The config 'no.py' does not exist"),
+        (['--config', 'no.py'], 'Config not found: no.py'),
         (['--config', str(CONFIGS / 'nano' / 'detection.py')], 'has no RandomResizedCrop'),
         (['--images', str(CONFIGS)], 'There is no image below'),
     ],

@@ -59,7 +59,7 @@ def test_every_set_has_its_config():
 def test_no_checkpoint(tmp_path, capsys):
     with pytest.raises(SystemExit):
         zero_shot_table.main([str(tmp_path / 'none.pt'), '--out', str(tmp_path)])
-    assert 'Checkpoint not found' in capsys.readouterr().err
+    assert 'There is no checkpoint' in capsys.readouterr().err
 
 
 def test_a_set_that_fails(tmp_path, capsys):

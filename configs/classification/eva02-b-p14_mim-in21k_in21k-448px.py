@@ -1,0 +1,20 @@
+"""EVA-02-B, pre-trained on ImageNet-21K, fine-tuned on ImageNet-21K (21,841 classes) at 448 pixels.
+
+    python tools/dataset_converters/make_imagenet_lists.py imagenet21k data/imagenet21k
+    bash tools/dist_train.sh configs/classification/eva02-b-p14_mim-in21k_in21k-448px.py 8   # on each of 4 nodes
+
+Published as eva02_B_pt_in21k_medft_in21k_p14.pt, not evaluated.
+32 GPUs with 64 images each.
+Numbers: the command in EVA-02/asuka/README.md, and the defaults of run_class_finetuning.py where it is silent.
+"""
+
+_base_ = ['_base_/eva02_in21k-448px.py']
+
+model = dict(
+    backbone=dict(arch='eva02-base', init_cfg=dict(checkpoint='checkpoints/eva02_B_pt_in21k_p14.pt')),
+    head=dict(in_channels=768),
+)
+train_dataloader = dict(batch_size=64)
+
+optim_wrapper = dict(optimizer=dict(lr=3e-4), paramwise_cfg=dict(layer_decay_rate=0.7))
+train_cfg = dict(max_epochs=40)
