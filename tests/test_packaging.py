@@ -47,6 +47,7 @@ def installed(wheel):
 
 
 def test_wheel_carries_configs_and_tools(wheel):
+    assert wheel.stat().st_size < 2_000_000
     names = set(zipfile.ZipFile(wheel).namelist())
     assert 'eva_mm/.mim/model-index.yml' in names
     assert {f'eva_mm/.mim/{name}' for name in ('tools/train.py', 'tools/test.py')} <= names
