@@ -15,7 +15,7 @@ from eva_mm.checkpoint.layouts import find_layout
 from eva_mm.checkpoint.rename import released_names, rename
 from eva_mm.checkpoint.report import Report, fold_names
 from eva_mm.checkpoint.rules import KeyTable, Layout, Row, any_match
-from eva_mm.checkpoint.unwrap import unwrap
+from eva_mm.checkpoint.unwrap import is_averaged, unwrap
 from eva_mm.safe_io.weights import value_problem
 
 AS_IT_IS = (Row(r'(.*)', r'\1'),)
@@ -92,7 +92,7 @@ def convert_state_dict(
     weights = unwrap(state_dict)
     of_the_model = source == 'auto' and target is not None and weights.keys() <= target.keys()
     layout = OWN if of_the_model else find_layout(weights, source)
-    report = Report(task, layout.name)
+    report = Report(task, layout.name + ', averaged weights' * is_averaged(state_dict))
     if of_the_model or (layout.name == OWN.name and table.own and any_match(table.own, weights)):
         layout, table = OWN, replace(table, rows=AS_IT_IS)
     weights, released = assemble(weights, released_names(weights, layout))

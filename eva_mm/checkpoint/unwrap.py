@@ -7,12 +7,21 @@ from torch import Tensor
 
 from eva_mm.safe_io.printed import printable
 
+# under which released files keep averaged weights, of EVA-02's classifiers and detectors, beside those in training
+AVERAGES = ('model_ema', 'ema_state')
 # under which checkpoints keep their weights, in the order they are asked
-WRAPPERS = ('state_dict', 'model', 'module')
+WRAPPERS = (*AVERAGES, 'state_dict', 'model', 'module')
+
+
+def is_averaged(checkpoint: Mapping[str, Any]) -> bool:
+    """Whether :func:`unwrap` takes averaged weights."""
+    return any(isinstance(checkpoint.get(key), Mapping) for key in AVERAGES)
 
 
 def unwrap(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     """The weights of a checkpoint: what lies under :data:`WRAPPERS`, without ``module.`` before every name.
+
+    Where a file has averaged weights as well as others, these are taken: the published figures are theirs.
 
     Raises:
         ValueError: It holds no tensors.
