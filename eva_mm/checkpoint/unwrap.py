@@ -10,7 +10,8 @@ from eva_mm.safe_io.printed import printable
 
 # under which checkpoints keep their weights, in the order they are asked: those in training, and their average
 WRAPPERS = ('state_dict', 'model', 'module', 'model_state_dict', 'params', 'net')
-AVERAGES = ('model_ema', 'state_dict_ema', 'params_ema', 'ema_state_dict', 'ema_model', 'ema')
+# (model_ema and ema_state: released classifiers and detectors of EVA-02, whose published figures are the average's)
+AVERAGES = ('model_ema', 'ema_state', 'state_dict_ema', 'params_ema', 'ema_state_dict', 'ema_model', 'ema')
 # mmengine's hook saves the average as `state_dict`, and the weights in training as:
 _RAW_BESIDE_AVERAGE = 'ema_state_dict'
 CHOICES = ('auto', 'raw', 'averaged')
@@ -35,8 +36,8 @@ def choose_weights(checkpoint: Mapping[str, Any], which: str = 'auto') -> Unwrap
 
     Args:
         checkpoint: The content of a file.
-        which: ``'raw'`` weights in training, their ``'averaged'`` ones, or ``'auto'``: the average in files of
-            mmengine, raw ones where others hold both, and what there is where they hold one.
+        which: ``'raw'`` weights in training, their ``'averaged'`` ones, or ``'auto'``: the average where there is one,
+            as published figures are those of the average.
 
     Raises:
         ValueError: It holds no such tensors.
@@ -78,13 +79,14 @@ def _choose(checkpoint: Mapping[str, Any], which: str) -> tuple[Mapping[str, Any
         return weights, f'weights in training ({average})'
     if which == 'averaged' and average is None:
         raise ValueError(f'The checkpoint holds no averaged weights: its keys are {_listed(checkpoint)}.')
-    if average and (which == 'averaged' or raw is None):
-        if which == 'raw':
+    if average is None:
+        return checkpoint, ''
+    if which == 'raw':
+        if raw is None:
             raise ValueError(f'The checkpoint holds averaged weights alone ({average}).')
-        return checkpoint[average], f'averaged weights ({average})'
-    if average:
         return checkpoint[raw], f'weights in training ({raw}); the file has averaged ones too ({average})'
-    return checkpoint, ''
+    beside = f'; the file has those in training too ({raw})' if raw else ''
+    return checkpoint[average], f'averaged weights ({average}){beside}'
 
 
 def _listed(checkpoint: Any) -> str:

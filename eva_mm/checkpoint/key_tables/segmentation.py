@@ -1,7 +1,8 @@
 """Names of a mmseg segmentor over an EVA backbone.
 
 The trunk comes from any EVA file. Adapter and Mask2Former head come from the released segmentors, whose head has the
-names of mmdet 2: attentions and feed-forward nets of a layer are numbered there and named in mmdet 3.
+names of mmdet 2: attentions and feed-forward nets of a layer are numbered there and named in mmdet 3. The released
+backbone of EVA-02 holds the pyramid that is a neck in mmseg.
 """
 
 from eva_mm.checkpoint.key_tables.trunk import FINAL_NORM, OTHER_TASKS, trunk_rows
@@ -18,11 +19,13 @@ TABLE = KeyTable(
             r'backbone.\1',
             reason='the model has no ViT-Adapter',
         ),
+        Row(r'fpn1\.(.*)', r'neck.upsample_4x.\1', reason='the model has another pyramid'),
+        Row(r'fpn2\.(.*)', r'neck.upsample_2x.\1', reason='the model has another pyramid'),
         Row(rf'{_ENCODER}attentions\.0\.(.*)', r'\1self_attn.\2', reason='the model has another head'),
         Row(rf'{_DECODER}attentions\.0\.(.*)', r'\1cross_attn.\2', reason='the model has another head'),
         Row(rf'{_DECODER}attentions\.1\.(.*)', r'\1self_attn.\2', reason='the model has another head'),
         Row(rf'(?:{_ENCODER}|{_DECODER})ffns\.0\.(.*)', r'\1\2ffn.\3', reason='the model has another head'),
-        Row(r'(decode_head\..*)', r'\1', reason='the model has another head'),
+        Row(r'((?:decode_head|auxiliary_head)\..*)', r'\1', reason='the model has another head'),
         FINAL_NORM,
         *OTHER_TASKS,
     ),
@@ -42,5 +45,6 @@ TABLE = KeyTable(
             (r'backbone\.blocks\..*', r'decode_head\..*\.attentions\.0\..*'),
             (Row(r'backbone\.(.*)', r'\1'),),
         ),
+        Layout('eva02-seg', (r'backbone\.blocks\..*', r'backbone\.fpn1\..*'), (Row(r'backbone\.(.*)', r'\1'),)),
     ),
 )

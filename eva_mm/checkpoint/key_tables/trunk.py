@@ -51,7 +51,7 @@ OTHER_TASKS: tuple[Row, ...] = (
         r'(roi_heads|roi_head|proposal_generator|rpn_head|neck)\..*|(backbone\.)?simfp_.*',
         reason='belongs to a detector',
     ),
-    Row(r'decode_head\..*', reason='belongs to a segmentor'),
+    Row(r'(decode_head|auxiliary_head|fpn[12])\..*', reason='belongs to a segmentor'),
     Row(r'(spm|interactions|up|norm[1-4])\..*|level_embed', reason='belongs to the ViT-Adapter'),
     Row(r'cls_head\..*', reason='classifier of a video model'),
 )
