@@ -82,7 +82,7 @@ def _choose(checkpoint: Mapping[str, Any], which: str) -> tuple[Mapping[str, Any
         if which == 'raw':
             raise ValueError(f'The checkpoint holds averaged weights alone ({average}).')
         return checkpoint[average], f'averaged weights ({average})'
-    if average:
+    if average and raw:
         return checkpoint[raw], f'weights in training ({raw}); the file has averaged ones too ({average})'
     return checkpoint, ''
 
