@@ -56,7 +56,7 @@ def shorten_warmup(runner: Runner) -> None:
             )
 
 
-def _schedules(given: Any) -> Iterator[dict]:
+def _schedules(given: Any) -> Iterator[Any]:
     if isinstance(given, Mapping):
         if 'type' in given:
             yield given

@@ -104,7 +104,7 @@ def open_weights(source: Source, which: str = 'auto') -> Checkpoint:
         return Checkpoint.open(source, which)
     from eva_mm.engine.deepspeed.checkpoint import read_weights
 
-    return Checkpoint(Path(source), read_weights(source), which)
+    return Checkpoint(Path(source), read_weights(Path(source)), which)
 
 
 def start_from(runner: Runner, checkpoint: Checkpoint) -> None:

@@ -1,5 +1,6 @@
 """How a run starts: from weights, resumed, or both asked for; a line says what was taken."""
 
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from eva_mm.apis.train import prepare_training
 from eva_mm.checkpoint import export_state_dict
 from eva_mm.models.backbones.eva_pretrain_vit import EVAPretrainViT
 
+NUMBERS = count()
 LIGHT = ['val_cfg=None', 'val_dataloader=None', 'val_evaluator=None', 'model.backbone.init_cfg=None']
 LIGHT += [
     'train_dataloader.num_workers=0',
@@ -21,7 +23,9 @@ LIGHT += [
 
 
 def _prepare(world: Path, *more: str, data='own', work_dir='run', batch=4, epochs=1, **options):
-    cfg_options = [f'train_dataloader.batch_size={batch}', f'train_cfg.max_epochs={epochs}', *LIGHT, *more]
+    # runners of one second and one name would share a log
+    name = f'experiment_name=run{next(NUMBERS)}'
+    cfg_options = [name, f'train_dataloader.batch_size={batch}', f'train_cfg.max_epochs={epochs}', *LIGHT, *more]
     return prepare_training(
         TrainOptions(
             config='configs/nano/classification.py',

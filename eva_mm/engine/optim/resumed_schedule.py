@@ -83,7 +83,7 @@ class ConfiguredSchedule:
 
     def _kept_options(self, scheduled: set[str]) -> str:
         """Options of the optimizer that are the checkpoint's and not the config's."""
-        kept = {}
+        kept: dict[str, str] = {}
         for own, group in zip(self._options, _groups(self.runner.optim_wrapper)):
             for key, value in own.items():
                 if key not in (*_NO_OPTION, *scheduled) and isinstance(value, int | float | tuple):

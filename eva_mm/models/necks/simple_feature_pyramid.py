@@ -71,6 +71,9 @@ class SimpleFeaturePyramid(BaseModule):
 
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """One map (B, C, H, W) of stride 16 in a sequence to one map for each of ``levels``, the largest first."""
+        if len(inputs) != 1:
+            name = type(self).__name__
+            raise ValueError(f'{name} takes one map, got {len(inputs)}: give the backbone one out_indices.')
         (x,) = inputs
         maps = [getattr(self, f'simfp_{level}')(x) for level in self.levels if level < 6]
         if 6 in self.levels:

@@ -37,6 +37,11 @@ def test_levels_that_do_not_exist():
             SimpleFeaturePyramid(16, 8, levels=levels)
 
 
+def test_several_maps_are_refused():
+    with pytest.raises(ValueError, match='takes one map, got 2'):
+        SimpleFeaturePyramid(16, 8)([torch.zeros(1, 16, 4, 4)] * 2)
+
+
 def test_layer_norm_of_a_map_is_that_of_its_channels():
     norm, x = LayerNorm2d(8), torch.randn(2, 8, 3, 5)
     nn.init.normal_(norm.weight)
