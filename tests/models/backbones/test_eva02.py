@@ -182,7 +182,7 @@ def test_a_pretrained_file_starts_a_segmentation_backbone_as_the_released_loader
     )
     torch.save({'module': golden['state_dict']}, tmp_path / 'mim.pt')
     report = load_pretrained(model, tmp_path / 'mim.pt')
-    assert report.resized.keys() == {'pos_embed'} and not report.missing and not report.unexpected
+    assert report.resized.keys() == {'backbone.pos_embed'} and not report.missing and not report.unexpected
     expected = golden['inputs']['state_dict_before'] | outputs['state_dict_after']
     for name, weight in model.state_dict().items():
         torch.testing.assert_close(weight, expected[name], rtol=0, atol=1e-6, msg=name)
