@@ -1,7 +1,6 @@
 """Golden numbers of the released code, for every test."""
 
 import json
-import os
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -44,9 +43,19 @@ def arch_of():
     return arch
 
 
+@pytest.fixture(autouse=True, scope='module')
+def _scope_of_module():
+    """As ``_own_scope``, for the runners of a module's own fixtures."""
+    yield from _restored_scope()
+
+
 @pytest.fixture(autouse=True)
 def _own_scope():
     """A runner of one test leaves its host's scope behind, in which another host's types are not found."""
+    yield from _restored_scope()
+
+
+def _restored_scope():
     before = dict(DefaultScope._instance_dict)
     yield
     DefaultScope._instance_dict.clear()
@@ -55,10 +64,9 @@ def _own_scope():
 
 @pytest.fixture(autouse=True)
 def _own_loading(monkeypatch):
-    """A command restricts ``torch.load`` for its process; a test is not one."""
+    """A command restricts ``torch.load`` for its process; a test is not one, and module fixtures outlive many."""
     for name in (FORCE, FORCE_NOT):
-        value = os.environ.get(name)
-        monkeypatch.setenv(name, value or '0')
+        monkeypatch.setenv(name, '0')
 
 
 @pytest.fixture(autouse=True)

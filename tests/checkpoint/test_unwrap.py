@@ -36,7 +36,7 @@ def _put(weights, prefix):
 COUNTED = {'n_averaged': torch.tensor(3)}
 # name -> content of the file from our names, released ones, others; what the report says
 FILES = {
-    'an average beside': (lambda own, released, other: {'model': other, 'model_ema': released}, 'those in training too'),
+    'an average beside': (lambda own, released, other: {'model': other, 'model_ema': released}, 'in training too'),
     'an average alone': (lambda own, released, other: {'model_ema': released}, r'averaged weights \(model_ema\)'),
     'averaged in front': (
         lambda own, released, other: {'state_dict': own, 'ema_state_dict': _put(own, 'module.')},

@@ -82,12 +82,17 @@ def _shards(folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope='module', params=[name for name, task in TASKS.items() if task.key_table])
+NANO = Path(__file__).parents[2] / 'configs' / 'nano'
+STEMS = [stem for name, task in TASKS.items() if task.key_table for stem in (name, f'{name}_eva02')]
+
+
+@pytest.fixture(scope='module', params=[stem for stem in STEMS if (NANO / f'{stem}.py').is_file()])
 def case(request, own_folders, tmp_path_factory):
-    name, folder = request.param, tmp_path_factory.mktemp('data')
+    stem, folder = request.param, tmp_path_factory.mktemp('data')
+    name = stem.removesuffix('_eva02')
     pytest.importorskip(TASKS[name].host)
-    config = folder / f'mine_{name}.py'  # runs begun within a second must differ in name
-    config.write_text(f"_base_ = 'eva_mm::nano/{name}.py'\n")
+    config = folder / f'mine_{stem}.py'  # runs begun within a second must differ in name
+    config.write_text(f"_base_ = 'eva_mm::nano/{stem}.py'\n")
     if name == 'pretrain':
         return Case(name, config, [*make_inputs(folder, images=4), 'train_dataloader.batch_size=4'])
     if name == 'clip':
@@ -119,9 +124,11 @@ def test_trains(whole):
     work_dir, runner, start = whole
     losses = runner.message_hub.get_scalar('train/loss')._log_history
     assert len(losses) == runner.iter >= 2 and np.isfinite(losses).all()
-    trained = {name for name, parameter in runner.model.named_parameters() if parameter.requires_grad}
+    # the first rates of a warm-up are too small to move the ones of a norm
+    parameters = runner.model.named_parameters()
+    trained = {name for name, parameter in parameters if parameter.requires_grad and parameter.ndim > 1}
     changed = {name for name, value in runner.model.state_dict().items() if not torch.equal(value, start[name])}
-    assert len(trained & changed) > 0.8 * len(trained)
+    assert len(trained & changed) > 0.8 * len(trained), sorted(trained - changed)
     assert len(_saved(work_dir)) == 2
 
 

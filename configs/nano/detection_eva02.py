@@ -1,8 +1,8 @@
 """Nano EVA-02 with Cascade Mask R-CNN: the COCO recipe of EVA-02-B shrunk to two minutes on a CPU core.
 
-    python tools/train.py configs/nano/eva02_detection.py
+    python tools/train.py configs/nano/detection_eva02.py
 
-Starts from configs/nano/eva02_pretrain.py, and shrinks as configs/nano/detection.py does.
+Starts from configs/nano/pretrain_eva02.py, and shrinks as configs/nano/detection.py does.
 """
 
 _base_ = ['../detection/cascade-mask-rcnn_eva02-b-p16_lsj-1024_coco.py', '_base_/detection.py']
@@ -12,7 +12,7 @@ rcnn = _base_.model.train_cfg.rcnn
 small = dict(
     _base_.small_model.backbone,
     arch=dict(_delete_=True, name='eva02-base', embed_dims=96, num_layers=4, num_heads=4, feedforward_channels=256),
-    init_cfg=dict(type='Pretrained', checkpoint='work_dirs/quickstart/eva02_pretrain/epoch_8.pth'),
+    init_cfg=dict(type='Pretrained', checkpoint='work_dirs/quickstart/pretrain_eva02/epoch_8.pth'),
     global_attn_indexes=(3,),
     rel_pos_img_size=None,
 )

@@ -1,8 +1,8 @@
 """Nano EVA-02-CLIP: digits and captions, from nano pre-training.
 
-    python tools/train.py configs/nano/eva02_clip.py
+    python tools/train.py configs/nano/clip_eva02.py
 
-Starts from configs/nano/eva02_pretrain.py, and shrinks EVA-02-CLIP-B on Merged-2B as configs/nano/clip.py does EVA-CLIP-g,
+Starts from configs/nano/pretrain_eva02.py, and shrinks EVA-02-CLIP-B on Merged-2B as configs/nano/clip.py does EVA-CLIP-g,
 with LAMB.
 """
 

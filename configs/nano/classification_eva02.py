@@ -1,8 +1,8 @@
 """Nano EVA-02: the ImageNet-1K fine-tuning of EVA-02-B shrunk to 200 labelled images and half a minute on two CPU cores.
 
-    python tools/train.py configs/nano/eva02_classification.py
+    python tools/train.py configs/nano/classification_eva02.py
 
-Starts from configs/nano/eva02_pretrain.py, and shrinks as configs/nano/classification.py does.
+Starts from configs/nano/pretrain_eva02.py, and shrinks as configs/nano/classification.py does.
 """
 
 _base_ = ['../classification/eva02-b-p14_mim-in21k_in1k-448px.py', '../_base_/eva02-nano.py']

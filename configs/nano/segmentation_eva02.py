@@ -1,8 +1,8 @@
 """Nano EVA-02 with UPerNet: the ADE20K recipe of EVA-02-B shrunk to a minute on two CPU cores.
 
-    python tools/train.py configs/nano/eva02_segmentation.py
+    python tools/train.py configs/nano/segmentation_eva02.py
 
-Starts from configs/nano/eva02_pretrain.py. The classes are the nano set's, SyncBN becomes BN, fp16 plain fp32.
+Starts from configs/nano/pretrain_eva02.py. The classes are the nano set's, SyncBN becomes BN, fp16 plain fp32.
 """
 
 _base_ = ['../segmentation/upernet_eva02-b-p16_ade20k-512px.py', '../_base_/eva02-nano.py']

@@ -1,6 +1,6 @@
 """Nano EVA-02: the pre-training of EVA-02-B shrunk to about a minute on two CPU cores.
 
-    python tools/train.py configs/nano/eva02_pretrain.py --work-dir work_dirs/quickstart/eva02_pretrain
+    python tools/train.py configs/nano/pretrain_eva02.py --work-dir work_dirs/quickstart/pretrain_eva02
 
 Needs what configs/nano/pretrain.py needs, and shrinks in the same way.
 """
