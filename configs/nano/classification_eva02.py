@@ -37,3 +37,4 @@ param_scheduler = dict(warmup_epochs=3)
 custom_hooks = [dict(type='eva_mm.FP32EMAHook', momentum=2e-2)]
 train_cfg = dict(max_epochs=30, val_interval=10)
 default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=5, max_keep_ckpts=1))
+auto_scale_lr = dict(base_batch_size=20)

@@ -59,3 +59,4 @@ optim_wrapper = dict(
 param_scheduler = dict(warmup_iters=25)
 train_cfg = dict(max_iters=150, val_interval=150)
 default_hooks = dict(logger=dict(interval=25), checkpoint=dict(interval=150, max_keep_ckpts=1))
+auto_scale_lr = dict(base_batch_size=128)

@@ -52,3 +52,4 @@ param_scheduler = [
     dict(type='MultiStepLR', by_epoch=False, begin=0, end=300, milestones=[240, 285], gamma=0.1),
 ]
 default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=300, max_keep_ckpts=1))
+auto_scale_lr = dict(base_batch_size=8)

@@ -51,3 +51,4 @@ optim_wrapper = dict(type='OptimWrapper', clip_grad=dict(max_norm=3.0), optimize
 param_scheduler = dict(warmup_epochs=1)
 train_cfg = dict(max_epochs=8, val_interval=8)
 default_hooks = dict(logger=dict(interval=10), checkpoint=dict(by_epoch=True, interval=1, max_keep_ckpts=2))
+auto_scale_lr = dict(base_batch_size=64)

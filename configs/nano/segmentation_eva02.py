@@ -60,3 +60,4 @@ param_scheduler = [
 ]
 train_cfg = dict(max_iters=160, val_interval=160)
 default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=160, max_keep_ckpts=1))
+auto_scale_lr = dict(base_batch_size=8)
