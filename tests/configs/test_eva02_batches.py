@@ -49,7 +49,11 @@ BATCHES = {
 def test_every_recipe_is_here():
     # mask evaluations and robustness tables inherit a recipe and change what is measured
     found = {f'{path.parent.name}/{path.stem}' for path in CONFIGS.glob('*/*eva02-*.py')}
-    found = {name for name in found if not name.startswith(('nano/', '_base_/', 'clip/zero-shot')) and 'robustness' not in name}
+    found = {
+        name
+        for name in found
+        if not name.startswith(('nano/', '_base_/', 'clip/zero-shot')) and 'robustness' not in name
+    }
     assert {name for name in found if not name.endswith('_mask')} == set(BATCHES)
 
 
