@@ -43,8 +43,9 @@ done
 COLLECTED=$(mktemp -d)
 trap 'rm -rf "$COLLECTED"' EXIT
 
-# requirements.txt has the tested versions
-common=(--quiet --disable-pip-version-check --no-deps --constraint "$ROOT/requirements.txt")
+# requirements.txt has the tested versions; a constraint may not name extras
+sed 's/\[[^]]*\]//' "$ROOT/requirements.txt" > "$COLLECTED/constraints.txt"
+common=(--quiet --disable-pip-version-check --no-deps --constraint "$COLLECTED/constraints.txt")
 for package in "${PACKAGES[@]}"; do
     if "$PYTHON" -m pip download "${common[@]}" --only-binary=:all: --python-version 3.12 --implementation cp \
         "${PLATFORMS[@]}" --dest "$COLLECTED" "$package" 2>"$COLLECTED/error"; then

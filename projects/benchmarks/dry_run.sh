@@ -16,7 +16,7 @@ if ! "$PYTHON" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' 2>/dev
 fi
 if [ ! -x "$RUN" ]; then
     "$PYTHON" -m venv "$WORK/venv"
-    "$RUN" -m pip install --quiet --constraint requirements.txt \
+    "$RUN" -m pip install --quiet --constraint <(sed 's/\[[^]]*\]//' requirements.txt) \
         torch torchvision timm transformers safetensors numpy scipy matplotlib pandas
 fi
 PYTHON=$RUN bash projects/benchmarks/collect_wheels.sh "$WORK/wheels"
