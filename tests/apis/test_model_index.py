@@ -73,7 +73,7 @@ def test_list_models_takes_patterns_words_and_tasks():
     assert list_models('eva-l-*336px') == ['eva-l-p14_in1k-336px', 'eva-l-p14_in21k-pre_in1k-336px']
     assert list_models('lvis') == list_models('*lvis*') != []
     assert set(list_models(task='clip')) == {
-        'nano/clip', 'eva-clip-g-p14_laion400m-224px', 'eva-clip-g-plus-p14_merged2b-224px',
+        'nano/clip', 'nano/clip_eva02', 'eva-clip-g-p14_laion400m-224px', 'eva-clip-g-plus-p14_merged2b-224px',
         'eva02-clip-b-p16_merged2b-224px', 'eva02-clip-l-p14_merged2b-224px', 'eva02-clip-l-p14_merged2b-336px',
         'eva02-clip-e-p14_laion2b-224px', 'eva02-clip-e-plus-p14_laion2b-224px',
     }  # fmt: skip
