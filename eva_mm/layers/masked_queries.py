@@ -79,3 +79,17 @@ class Upscale(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C, 2 H, 2 W)."""
         return self.layernorm2d(self.conv2(F.gelu(self.conv1(x))))
+
+
+class UpscaleBlock(nn.Module):
+    """``times`` of :class:`Upscale` one after the other."""
+
+    def __init__(self, dims: int, times: int) -> None:
+        super().__init__()
+        self.block = nn.ModuleList(Upscale(dims) for _ in range(times))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to a map with 2 ** times longer sides."""
+        for upscale in self.block:
+            x = upscale(x)
+        return x

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from eva_mm.layers.masked_queries import MaskMlp, Queried, QueryPosition, Upscale, mask_attention
+from eva_mm.layers.masked_queries import MaskMlp, Queried, QueryPosition, Upscale, UpscaleBlock, mask_attention
 from eva_mm.layers.rotary import RotaryPosition
 from eva_mm.models.backbones.arch_zoo import Arch
 from eva_mm.models.backbones.eva_vit import EVAViT
@@ -64,12 +64,11 @@ class EVAViTEoMT(EVAViT):
         super().__init__(arch, img_size, patch_size, **{'out_type': 'raw', **kwargs})
         if not 1 <= num_query_blocks <= self.num_layers:
             raise ValueError(f'num_query_blocks={num_query_blocks} must be between 1 and the {self.num_layers} blocks.')
-        dims, patch = self.embed_dims, max(self.patch_embed.patch_size)
+        dims, patch = self.embed_dims, self._patch_size()
         self.query = nn.Embedding(num_queries, dims)
         self.mask_head = MaskMlp(dims)
         # to a quarter of the image's side, or what is nearest to it
-        upscale = nn.ModuleList(Upscale(dims) for _ in range(max(1, int(math.log2(patch)) - 2)))
-        self.upscale_block = nn.ModuleDict({'block': upscale})
+        self.upscale_block = UpscaleBlock(dims, max(1, int(math.log2(max(patch))) - 2))
         self.register_buffer('attn_mask_probs', torch.ones(num_query_blocks))
         self._freeze()
 
@@ -81,6 +80,9 @@ class EVAViTEoMT(EVAViT):
             own = RotaryPosition(own.rotary, own.pairs * 4, own.num_extra_tokens + self.num_queries)
         return QueryPosition(own)
 
+    def _patch_size(self) -> tuple[int, ...]:
+        return self.patch_embed.patch_size  # type: ignore[return-value]
+
     def _init_tokens(self) -> None:
         super()._init_tokens()
         self.query.reset_parameters()
@@ -90,15 +92,19 @@ class EVAViTEoMT(EVAViT):
         # as EoMT: torch's own initialisation, which overrules that of the linear layers
         if isinstance(module, (MaskMlp, Upscale)):
             for layer in module.children():
-                layer.reset_parameters()
+                layer.reset_parameters()  # type: ignore[operator]
+
+    def get_layer_depth(self, param_name: str, prefix: str = '') -> tuple[int, int]:
+        """As :meth:`EVAViT.get_layer_depth`, but by EoMT's rule: the embedding lies with the first block, and the last
+        block with everything behind it, so that it has the full rate."""
+        last = self.num_layers - 1
+        return min(max(self._stage(param_name, prefix) - 1, 0), last), last + 1
 
     def segment(self, x: Tensor, grid: tuple[int, ...]) -> Segments:
         """Tokens (B, Q + E + N, C), not normalised, to what the queries say."""
         x = self.norm(x)
         queries, patches = x[:, : self.num_queries], x[:, self.num_queries + self.num_extra_tokens :]
-        pixels = patches.transpose(1, 2).unflatten(2, grid)
-        for upscale in self.upscale_block['block']:
-            pixels = upscale(pixels)
+        pixels = self.upscale_block(patches.transpose(1, 2).unflatten(2, grid))
         return Segments(queries, torch.einsum('bqc,bchw->bqhw', self.mask_head(queries), pixels))
 
     def _probabilities(self) -> list[Tensor | None]:
@@ -112,12 +118,12 @@ class EVAViTEoMT(EVAViT):
         """Leave out of masks what lies in the padding of ``pad_to_patch``."""
         sides = (
             math.ceil(side * masks / (cells * patch))
-            for side, masks, cells, patch in zip(size, segments.masks.shape[2:], grid, self.patch_embed.patch_size)
+            for side, masks, cells, patch in zip(size, segments.masks.shape[2:], grid, self._patch_size())
         )
         height, width = sides
         return segments._replace(masks=segments.masks[..., :height, :width])
 
-    def forward(self, images: Tensor) -> tuple[Segments, ...]:
+    def forward(self, images: Tensor) -> tuple[Segments, ...]:  # type: ignore[override]
         """Images (B, 3, H, W) to what the queries say: before each masked block, and behind the last."""
         patches, grid = self.patch_embed(images)
         x, segments = self.embed(patches, grid), []

@@ -130,11 +130,17 @@ def test_padded_images_get_masks_of_their_own_size():
     torch.testing.assert_close(masks, whole[..., :13, :18])
 
 
-def test_depths_of_queries_and_mask_module_are_the_last():
+def test_learning_rates_fall_as_in_the_release():
+    """By 0.8 from block to block; the last one, the queries and the final norm have the full rate."""
     model = small()
-    last = {name: model.get_layer_depth(name) for name, _ in model.named_parameters()}
+    depths = {name: model.get_layer_depth(f'backbone.{name}', 'backbone.') for name, _ in model.named_parameters()}
     for part in ('query.weight', 'mask_head.fc1.weight', 'upscale_block.block.0.conv1.weight', 'norm.weight'):
-        assert last[part] == (5, 6)
+        assert depths[part] == (3, 4)
+    assert [depths[f'blocks.{index}.norm1.weight'][0] for index in range(4)] == [0, 1, 2, 3]
+    assert depths['pos_embed'] == depths['patch_embed.proj.weight'] == (0, 4)
+
+
+def test_a_frozen_trunk_trains_queries_and_mask_module():
     frozen = small(frozen_stages=4)
     trained = {name.split('.')[0] for name, each in frozen.named_parameters() if each.requires_grad}
     assert trained == {'query', 'mask_head', 'upscale_block', 'norm'}
