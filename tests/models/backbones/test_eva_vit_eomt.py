@@ -193,3 +193,20 @@ def test_names_of_the_release_over_timm():
     for name, weight in backbone.state_dict().items():
         expected = torch.cat((0 * weight[:, :1], weight[:, 1:]), dim=1) if name == 'pos_embed' else weight
         assert torch.equal(conversion.state_dict[f'backbone.{name}'], expected), name
+
+
+@pytest.mark.parametrize('name', ['nano', 'dinov2-base-reg', 'dinov3-base'])
+def test_starts_from_the_weights_of_a_trunk(name, tmp_path):
+    """Queries and mask module stay as they are initialised, and the report says so."""
+    trunk = randomised(EVAViT(arch(name), img_size=64, patch_size=16, out_type='raw'))
+    torch.save(trunk.state_dict(), tmp_path / 'trunk.pt')
+    model = EVAViTEoMT(
+        arch(name), 64, num_queries=5, init_cfg=dict(type='Pretrained', checkpoint=tmp_path / 'trunk.pt')
+    )
+    model.init_weights()
+    loaded = model.state_dict()
+    assert all(torch.equal(loaded[key], weight) for key, weight in trunk.state_dict().items())
+    assert model.query.weight.std().item() == pytest.approx(1, abs=0.2) and model.attn_mask_probs.eq(1).all()
+    assert model.mask_head.fc1.weight.abs().max() <= 32**-0.5
+    report = load_pretrained(EVAViTEoMT(arch(name), 64, num_queries=5), tmp_path / 'trunk.pt')
+    assert {key.split('.')[1] for key in report.fresh} == {'query', 'mask_head', 'upscale_block', 'attn_mask_probs'}
