@@ -18,13 +18,13 @@ def test_losses_are_those_of_transformers(make, reference, monkeypatch):
     )
     golden = reference('eomt/losses.pt')
     head = make()
-    head.num_queries = 5
+    head.num_queries = 12
     instances = [
         InstanceData(labels=labels, masks=full[:, None, None].expand(-1, 64, 64))
         for labels, full in zip(golden['labels'], golden['full'])
     ]
-    masks = golden['levels'][:, :, None, None].expand(2, 5, 16, 16)
-    losses = head.loss_by_feat([golden['classes']], [masks], instances, [{}, {}])
+    masks = golden['levels'][:, :, None, None].expand(16, 12, 16, 16)
+    losses = head.loss_by_feat([golden['classes']], [masks], instances, [{}] * 16)
     expected = golden['losses']
     for ours, theirs in (('loss_cls', 'loss_cross_entropy'), ('loss_mask', 'loss_mask'), ('loss_dice', 'loss_dice')):
         torch.testing.assert_close(losses[ours].squeeze(), expected[theirs])
