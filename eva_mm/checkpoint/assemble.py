@@ -72,7 +72,7 @@ def _with_class_row(positions: Tensor) -> Tensor:
 
 # name, what gives the weight its shape, and its name afterwards
 SHAPES: tuple[tuple[str, Callable[[Tensor], Tensor], str], ...] = (
-    (r'(cls_token|mask_token|register_tokens|pos_embed|attn_pool\.latent)', _tokens, r'\1'),
+    (r'(cls_token|mask_token|register_tokens|pos_embed|patch_positions|attn_pool\.latent)', _tokens, r'\1'),
     (r'(patch_embed\.proj\.weight)', _patch_kernel, r'\1'),
     (r'patch_positions', _with_class_row, 'pos_embed'),
     (r'visual\.head\.transposed', torch.t, 'visual.head.weight'),

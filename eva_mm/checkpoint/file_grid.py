@@ -24,7 +24,7 @@ RECORD = 'grid'
 RELEASED_CLIPS = {frames * 16 * 16: (frames, 16, 16) for frames in (8, 16)}
 
 _BACKBONE = re.compile(r'(eva_mm\.)?EVA\w*ViT\w*')
-_DEFAULT_IMG_SIZE = {'EVAViTAdapter': 896}
+_DEFAULT_IMG_SIZE = {'EVAViTAdapter': 896, 'EVAViTEoMT': 640}
 _DEFAULT_FRAMES = 16
 
 

@@ -52,6 +52,29 @@ _TRANSFORMERS_DINO_ROWS = (
     Row(r'classifier\..*', reason='classifier of transformers'),
 )
 
+# of transformers' EoMT over DINOv2 with registers and over DINOv3, whose layers are in a list `layers`
+_EOMT_LAYER = r'layers\.(\d+)\.'
+_TRANSFORMERS_EOMT_ROWS = (
+    Row(r'criterion\.empty_weight', reason='weights of classes, which the loss is given'),
+    Row(r'embeddings\.position_embeddings\.weight', 'patch_positions'),
+    # that over DINOv2 has a bias for keys
+    Row(_EOMT_LAYER + r'attention\.([qkv])_proj\.bias', r'blocks.\1.attn.\2.bias', having=r'.*\.k_proj\.bias'),
+    Row(_EOMT_LAYER + r'attention\.out_proj\.(.*)', r'blocks.\1.attn.proj.\2'),
+    *(replace(row, pattern=row.pattern.replace(_DINO_LAYER, _EOMT_LAYER)) for row in _TRANSFORMERS_DINO_ROWS),
+)
+# of EoMT itself, over timm's models
+_EOMT_ROWS = (
+    Row(r'(?:network\.)?encoder\.pixel_(?:mean|std)', reason='a constant of the preprocessor'),
+    Row(r'(?:network\.)?encoder\.backbone\.(.*)', r'\1'),
+    Row(r'(?:network\.)?q\.(.*)', r'query.\1'),
+    Row(r'(?:network\.)?class_head\.(.*)', r'class_predictor.\1'),
+    *(Row(rf'(?:network\.)?mask_head\.{2 * n - 2}\.(.*)', rf'mask_head.fc{n}.\1') for n in (1, 2, 3)),
+    Row(r'(?:network\.)?upscale\.(\d+)\.norm\.(.*)', r'upscale_block.block.\1.layernorm2d.\2'),
+    Row(r'(?:network\.)?upscale\.(\d+)\.(.*)', r'upscale_block.block.\1.\2'),
+    Row(r'(?:network\.)?(attn_mask_probs)', r'\1'),
+    Row(r'criterion\.empty_weight', reason='weights of classes, which the loss is given'),
+)
+
 # whether it has the exact GELU of EVA-CLIP, a file does not say
 _OTHER_TEXT = 'a text tower of another family: give eva_mm.CLIPTextTower an init_cfg of its own'
 
@@ -124,6 +147,12 @@ GENERAL_LAYOUTS = (
         ),
     ),
     Layout('openai', (r'(visual\.)?conv1\.weight', r'(visual\.)?transformer\.resblocks\.0\..*'), _OPENAI_ROWS),
+    Layout(
+        'transformers-eomt',
+        (r'class_predictor\.weight', _EOMT_LAYER + r'layer_scale1\.lambda1'),
+        _TRANSFORMERS_EOMT_ROWS,
+    ),
+    Layout('eomt', (r'(?:network\.)?q\.weight', r'(?:network\.)?encoder\.backbone\.blocks\..*'), _EOMT_ROWS),
     Layout('transformers', (_DINO_LAYER + r'layer_scale1\.lambda1',), _TRANSFORMERS_DINO_ROWS),
     Layout(
         'transformers-clip',

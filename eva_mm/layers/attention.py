@@ -9,10 +9,11 @@ from torch.nn import functional as F
 
 from eva_mm.layers.chunked_attention import attend_in_chunks
 from eva_mm.layers.layer_norm import Norm
+from eva_mm.layers.masked_queries import Queried
 from eva_mm.layers.rotary import Kept
 from eva_mm.layers.windows import window_partition, window_unpartition
 
-Grid = tuple[int, ...] | Kept
+Grid = tuple[int, ...] | Kept | Queried
 
 
 def attend_fp32(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:

@@ -2,7 +2,7 @@
 
 import re
 
-from eva_mm.checkpoint.key_tables.trunk import FINAL_NORM, OTHER_TASKS, trunk_rows
+from eva_mm.checkpoint.key_tables.trunk import EOMT_FRESH, FINAL_NORM, OTHER_TASKS, eomt_rows, trunk_rows
 from eva_mm.checkpoint.rules import Fresh, KeyTable, Layout, Row
 
 # released name, our name; a brace stands for the same text on both sides
@@ -71,6 +71,7 @@ TABLE = KeyTable(
             r'pixel_(mean|std)|proposal_generator\.anchor_generator\..*',
             reason='a constant that the model computes',
         ),
+        *eomt_rows('panoptic_head'),
         FINAL_NORM,
         *OTHER_TASKS,
     ),
@@ -81,6 +82,7 @@ TABLE = KeyTable(
         Row(r'backbone\.(.*)', r'\1'),
     ),
     fresh=(
+        EOMT_FRESH,
         Fresh(
             r'backbone\.blocks\.\d+\.attn\.rel_pos\.[hw]',
             'the file is not of a detector; zero means no relative position',
@@ -90,9 +92,10 @@ TABLE = KeyTable(
             r'roi_head\.bbox_head\.\d+\.(fc_cls|loss_cls)\..*',
             'the file has no classifier for these classes',
         ),
-        Fresh(r'(neck|rpn_head|roi_head)\..*', 'the file is not of a detector'),
+        Fresh(r'panoptic_head\.cls_embed\..*', 'the file has no classifier for these classes'),
+        Fresh(r'(neck|rpn_head|roi_head|panoptic_head)\..*', 'the file is not of a detector'),
     ),
-    per_class=r'roi_head\.(bbox_head\.\d+\.(fc_cls|loss_cls)|mask_head\.conv_logits)\..*',
+    per_class=r'roi_head\.(bbox_head\.\d+\.(fc_cls|loss_cls)|mask_head\.conv_logits)\..*|panoptic_head\.cls_embed\..*',
     # a sigmoid classifier of K classes was released with K + 1 rows; only such files have weights of classes
     spare_rows=(r'roi_head\.bbox_head\.\d+\.fc_cls\..*', r'roi_heads\..*\.fed_loss_cls_weights'),
     layouts=(

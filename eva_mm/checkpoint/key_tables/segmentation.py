@@ -5,7 +5,7 @@ names of mmdet 2: attentions and feed-forward nets of a layer are numbered there
 backbone of EVA-02 holds the pyramid that is a neck in mmseg.
 """
 
-from eva_mm.checkpoint.key_tables.trunk import FINAL_NORM, OTHER_TASKS, trunk_rows
+from eva_mm.checkpoint.key_tables.trunk import EOMT_FRESH, FINAL_NORM, OTHER_TASKS, eomt_rows, trunk_rows
 from eva_mm.checkpoint.rules import Fresh, KeyTable, Layout, Row
 
 _ENCODER = r'(decode_head\.pixel_decoder\.encoder\.layers\.\d+\.)'
@@ -26,11 +26,13 @@ TABLE = KeyTable(
         Row(rf'{_DECODER}attentions\.1\.(.*)', r'\1self_attn.\2', reason='the model has another head'),
         Row(rf'(?:{_ENCODER}|{_DECODER})ffns\.0\.(.*)', r'\1\2ffn.\3', reason='the model has another head'),
         Row(r'((?:decode_head|auxiliary_head)\..*)', r'\1', reason='the model has another head'),
+        *eomt_rows('decode_head'),
         FINAL_NORM,
         *OTHER_TASKS,
     ),
     own=r'decode_head\..*',
     fresh=(
+        EOMT_FRESH,
         Fresh(r'backbone\.(level_embed|(spm|interactions|up|norm[1-4])\..*)', 'the adapter starts afresh'),
         Fresh(
             r'backbone\.blocks\.\d+\.(gamma_[12]|attn\.(.*\.)?relative_position_bias_table)',

@@ -3,7 +3,7 @@
 Released names have no prefix: ``blocks.0.attn.q_bias``.
 """
 
-from eva_mm.checkpoint.rules import Row
+from eva_mm.checkpoint.rules import Fresh, Row
 
 
 def trunk_rows(prefix: str = 'backbone.', relative_position: bool = False) -> tuple[Row, ...]:
@@ -35,6 +35,21 @@ def trunk_rows(prefix: str = 'backbone.', relative_position: bool = False) -> tu
     )
 
 
+_EOMT = r'((?:query|mask_head|upscale_block)\..*|attn_mask_probs)'
+EOMT_FRESH = Fresh(
+    rf'backbone\.{_EOMT}', 'the file is not of an EoMT: queries and mask module are randomly initialised'
+)
+
+
+def eomt_rows(head: str) -> tuple[Row, ...]:
+    """Rows for the queries of an EoMT, whose classifier lies in the part ``head`` of the model."""
+    reason = 'the model is no EoMT'
+    return (
+        Row(_EOMT, r'backbone.\1', reason=reason, assume=False),
+        Row(r'class_predictor\.(.*)', rf'{head}.cls_embed.\1', reason=reason, assume=False),
+    )
+
+
 # of maps and means of families that normalise them
 FINAL_NORM = Row(r'(norm\..*)', r'backbone.\1', reason='this model does not normalise its last tokens', assume=False)
 
@@ -54,4 +69,5 @@ OTHER_TASKS: tuple[Row, ...] = (
     Row(r'(decode_head|auxiliary_head|fpn[12])\..*', reason='belongs to a segmentor'),
     Row(r'(spm|interactions|up|norm[1-4])\..*|level_embed', reason='belongs to the ViT-Adapter'),
     Row(r'cls_head\..*', reason='classifier of a video model'),
+    Row(rf'{_EOMT}|class_predictor\..*', reason='belongs to an EoMT'),
 )

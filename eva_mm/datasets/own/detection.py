@@ -18,8 +18,13 @@ def _dicts(node: Any) -> Iterator[MutableMapping]:
 
 
 def set_num_classes(model: MutableMapping, num_classes: int) -> None:
-    """Set ``num_classes`` wherever a config of a model has it: every head and every loss."""
+    """Set ``num_classes`` wherever a config of a model has it: every head and every loss; all classes are things."""
     for node in _dicts(model):
+        if 'num_things_classes' in node:
+            node.update(num_things_classes=num_classes, num_stuff_classes=0)
+        if isinstance(node.get('class_weight'), list):
+            # the last weight is that of "no object"
+            node['class_weight'] = [1.0] * num_classes + node['class_weight'][-1:]
         if 'num_classes' in node:
             node['num_classes'] = num_classes
 
@@ -59,7 +64,7 @@ def point_to_coco_folder(cfg: MutableMapping, data_root: str | Path) -> dict[str
             splits differ, or the config is not of COCO.
     """
     root = Path(data_root)
-    with_masks = any('mask_head' in node and node['mask_head'] for node in _dicts(cfg['model']))
+    with_masks = any(node.get(head) for node in _dicts(cfg['model']) for head in ('mask_head', 'panoptic_head'))
     summaries = {}
     for split in ('train', 'val'):
         found = find_coco_split(root, split)

@@ -232,7 +232,7 @@ class EVAViT(BaseModule):
     def _freeze(self) -> None:
         self.blocks[max(self.out_indices) + 1 :].requires_grad_(False)
         for name, parameter in self.named_parameters():
-            if self.get_layer_depth(name)[0] <= self.frozen_stages:
+            if self._stage(name) <= self.frozen_stages:
                 parameter.requires_grad_(False)
 
     def train(self, mode: bool = True) -> 'EVAViT':
@@ -247,11 +247,13 @@ class EVAViT(BaseModule):
         What comes before the blocks has depth 0, block i has i + 1, everything else the last. In the whole model names
         of this backbone begin with ``prefix``.
         """
-        depths = self.num_layers + 2
+        return self._stage(param_name, prefix), self.num_layers + 2
+
+    def _stage(self, param_name: str, prefix: str = '') -> int:
         part, *rest = param_name.removeprefix(prefix).split('.')
         if param_name.startswith(prefix) and part in EMBEDDING:
-            return 0, depths
-        return int(rest[0]) + 1 if param_name.startswith(f'{prefix}blocks.') else depths - 1, depths
+            return 0
+        return int(rest[0]) + 1 if param_name.startswith(f'{prefix}blocks.') else self.num_layers + 1
 
     def _positions(self, grid: tuple[int, ...]) -> Tensor:
         return resize_position_embedding(self.pos_embed, self.grid, grid, *self.position_rule)

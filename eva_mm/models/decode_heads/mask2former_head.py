@@ -16,6 +16,11 @@ def _recompute_in_backward(module: nn.Module) -> None:
     module.forward = partial(checkpoint, module.forward, use_reentrant=False)
 
 
+def prediction_size(meta: dict, test_cfg: dict) -> tuple[int, ...]:
+    """(H, W) of what a segmentor predicts: of the window in sliding-window mode, else of the padded image."""
+    return tuple(meta['img_shape'] if test_cfg['mode'] == 'slide' else meta.get('pad_shape', meta['img_shape']))[:2]
+
+
 @MODELS.register_module()
 class EVAMask2FormerHead(Mask2FormerHead):
     """Mask2Former (arXiv 2112.01527) on the maps of ``EVAViTAdapter``.
@@ -50,6 +55,5 @@ class EVAMask2FormerHead(Mask2FormerHead):
         scores, masks = self(x, [SegDataSample(metainfo=meta) for meta in batch_img_metas])
         probabilities = scores[-1].softmax(dim=-1)[..., :-1]
         maps = torch.einsum('bqc,bqhw->bchw', probabilities, masks[-1].sigmoid())
-        meta = batch_img_metas[0]
-        size = meta['img_shape'] if test_cfg['mode'] == 'slide' else meta.get('pad_shape', meta['img_shape'])
-        return F.interpolate(maps, size=tuple(size), mode='bilinear', align_corners=self.align_corners)
+        size = prediction_size(batch_img_metas[0], test_cfg)
+        return F.interpolate(maps, size=size, mode='bilinear', align_corners=self.align_corners)

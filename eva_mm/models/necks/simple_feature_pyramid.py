@@ -32,12 +32,13 @@ class SimpleFeaturePyramid(BaseModule):
     Args:
         in_channels: Channels C of the backbone's map.
         out_channels: Channels of each map returned.
-        levels: Which maps are returned: level n has stride 2 ** n. The released detectors use all five; level 6 is
-            every second position of level 5.
+        levels: Which maps are returned: level n has stride 2 ** n. The released detectors have 2 to 6, heads that want
+            five from stride 8 on, such as RetinaNet's and ATSS's, 3 to 7. Level 6 is every second position of level 5,
+            and 7 of 6.
         init_cfg: mmengine's.
 
     Raises:
-        ValueError: A level is not 2, 3, 4, 5 or 6, or 6 comes without 5.
+        ValueError: A level is not one of 2 to 7, 6 comes without 5 or 7 without 6; or, when called, several maps.
     """
 
     def __init__(
@@ -49,8 +50,8 @@ class SimpleFeaturePyramid(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         self.levels = tuple(sorted(levels))
-        if not set(self.levels) <= {2, 3, 4, 5, 6} or 6 in self.levels and 5 not in self.levels:
-            raise ValueError(f'levels={self.levels} must be some of 2, 3, 4, 5, 6, and 6 needs 5.')
+        if not set(self.levels) <= set(range(2, 8)) or not {each - 1 for each in self.levels if each > 5} <= {*levels}:
+            raise ValueError(f'levels={self.levels} must be some of 2 to 7, where 6 needs 5 and 7 needs 6.')
         for level in self.levels:
             if level < 6:
                 self.add_module(f'simfp_{level}', self._stage(level, in_channels, out_channels))
@@ -76,6 +77,6 @@ class SimpleFeaturePyramid(BaseModule):
             raise ValueError(f'{name} takes one map, got {len(inputs)}: give the backbone one out_indices.')
         (x,) = inputs
         maps = [getattr(self, f'simfp_{level}')(x) for level in self.levels if level < 6]
-        if 6 in self.levels:
+        for _ in range(len(self.levels) - len(maps)):
             maps.append(F.max_pool2d(maps[-1], kernel_size=1, stride=2))
         return tuple(maps)

@@ -12,10 +12,15 @@ class EVAViTWithClassToken(EVAViT):
 
     Args:
         kwargs: As for :class:`EVAViT`, without ``out_type``.
+
+    Raises:
+        ValueError: The family has no class token.
     """
 
     def __init__(self, **kwargs) -> None:
         super().__init__(**kwargs, out_type='featmap')
+        if not self.arch.cls_token:
+            raise ValueError('The head wants class tokens, and this arch has none: choose another arch or head.')
 
     def readout(self, x: Tensor, grid: tuple[int, ...]) -> tuple[Tensor, Tensor]:
         """Tokens (B, 1 + N, C) to a map (B, C, *grid) and the class token (B, C)."""

@@ -118,3 +118,14 @@ def test_every_number_of_classes_is_set():
     model = dict(head=[dict(num_classes=80), dict(loss=dict(num_classes=80))], other=dict(channels=80))
     set_num_classes(model, 3)
     assert model == dict(head=[dict(num_classes=3), dict(loss=dict(num_classes=3))], other=dict(channels=80))
+
+
+def test_mask_classifiers_get_things_and_the_weight_of_no_object(folder, cfg):
+    """Mask2Former and EoMT: no stuff, and masks are looked for in the annotations."""
+    weights = [1.0] * 133 + [0.1]
+    head = dict(num_things_classes=80, num_stuff_classes=53, loss_cls=dict(class_weight=weights))
+    cfg.model = dict(panoptic_head=head, panoptic_fusion_head=dict(num_things_classes=80, num_stuff_classes=53))
+    assert 'polygon of fewer than 3 points' in point_to_coco_folder(cfg, folder)['train'].skipped
+    for part in cfg.model.values():
+        assert (part.num_things_classes, part.num_stuff_classes) == (3, 0)
+    assert cfg.model.panoptic_head.loss_cls.class_weight == [1.0, 1.0, 1.0, 0.1]

@@ -25,6 +25,12 @@ def test_strides():
     assert [tuple(each.shape[2:]) for each in found] == [(24, 16), (12, 8), (6, 4), (3, 2), (2, 1)]
 
 
+def test_five_levels_from_stride_8():
+    maps = SimpleFeaturePyramid(16, 8, levels=(3, 4, 5, 6, 7))([torch.randn(1, 16, 12, 8)])
+    assert [tuple(each.shape[2:]) for each in maps] == [(24, 16), (12, 8), (6, 4), (3, 2), (2, 1)]
+    assert torch.equal(maps[3], maps[2][..., ::2, ::2]) and torch.equal(maps[4], maps[3][..., ::2, ::2])
+
+
 def test_only_the_levels_wanted_exist():
     neck = SimpleFeaturePyramid(16, 8, levels=(3, 5, 6))
     assert {name.split('.')[0] for name in neck.state_dict()} == {'simfp_3', 'simfp_5'}
@@ -32,8 +38,8 @@ def test_only_the_levels_wanted_exist():
 
 
 def test_levels_that_do_not_exist():
-    for levels in ((1, 2), (4, 6)):
-        with pytest.raises(ValueError, match='must be some of 2, 3, 4, 5, 6, and 6 needs 5'):
+    for levels in ((1, 2), (4, 6), (3, 4, 5, 7), (7, 8)):
+        with pytest.raises(ValueError, match='must be some of 2 to 7, where 6 needs 5 and 7 needs 6'):
             SimpleFeaturePyramid(16, 8, levels=levels)
 
 

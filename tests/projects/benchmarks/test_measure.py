@@ -89,3 +89,18 @@ def test_startup_is_measured_in_fresh_processes():
     names = {file.name for file in startup.scripts_with_arguments()}
     assert {'train.py', 'test.py', 'benchmark.py'} <= names
     assert startup.seconds_of_help(FOLDER / 'measure_startup.py', 1) > 0
+
+
+def test_eomt_and_the_adapter_have_the_same_trunk(tmp_path):
+    pytest.importorskip('mmseg')
+    from benchmarking.eomt import CONTENDERS, build
+
+    eomt = script('measure_eomt')
+    options = ['--arch', 'nano', '--img-size', '64', '--rounds', '2', '--out', str(tmp_path / 'a.json')]
+    models = [build(path, eomt.parse_args(options)) for path in CONTENDERS.values()]
+    ours, theirs = ({n: w.shape for n, w in model.backbone.blocks.named_parameters()} for model in models)
+    assert ours == theirs
+    eomt.main(options)
+    report = json.loads((tmp_path / 'a.json').read_text())
+    pairs = zip(report['seconds']['EoMT'], report['seconds']['adapter + Mask2Former'])
+    assert report['speed_ratio'] == pytest.approx(sum(theirs / ours for ours, theirs in pairs) / 2)
