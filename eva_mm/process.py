@@ -1,5 +1,6 @@
 """What a process owes its scheduler and its launcher. Needs the standard library alone: it runs before slow imports."""
 
+import atexit
 import ctypes
 import errno
 import os
@@ -40,14 +41,24 @@ def die_with_parent(number: int, parent: int) -> None:
         os.kill(os.getpid(), number)
 
 
-def begin_rank(signal_of_death: int = signal.SIGTERM) -> None:
-    """End with the launcher: torchrun, killed by SIGKILL, would leave its ranks behind.
+def _leave_group() -> None:
+    distributed = sys.modules.get('torch.distributed')
+    # after an error the other ranks may be in the middle of a collective, and leaving could wait for them
+    if distributed and distributed.is_initialized() and not hasattr(sys, 'last_type'):
+        distributed.destroy_process_group()
 
-    A run that no launcher started may outlive the shell that started it.
+
+def begin_rank(signal_of_death: int = signal.SIGTERM) -> None:
+    """End with the launcher, and in order.
+
+    torchrun, killed by SIGKILL, would leave its ranks behind; a run that no launcher started may outlive the shell that
+    started it. A group of processes that is left to the end of the interpreter has threads that may abort it then
+    ("terminate called without an active exception"), which turns the exit code of a good run into that of a crash.
 
     Args:
         signal_of_death: What this process gets when the launcher ends.
     """
+    atexit.register(_leave_group)
     if 'TORCHELASTIC_RUN_ID' in os.environ:
         die_with_parent(signal_of_death, os.getppid())
 

@@ -15,7 +15,7 @@ from eva_mm.apis.config import load_config
 ROOT = Path(__file__).parents[2]
 MAKERS = dict(classification='class_folders', detection='coco', segmentation='label_maps', video='video_folders')
 # these evaluate what no folder of one's own replaces, and say so
-OTHER_FORMATS = ('lvis', 'robustness', 'o365')
+OTHER_FORMATS = ('lvis', 'robustness', 'o365', 'panoptic')
 CONFIGS = [
     path
     for path in sorted((ROOT / 'configs').glob('*/*.py'))
@@ -51,7 +51,9 @@ def _values(node: Any, key: str) -> Iterator[Any]:
 def test_every_number_of_classes_is_that_of_the_folder(config, folders):
     task = _task(config)
     cfg = load_config(str(config), data_root=str(folders[task]))
-    numbers = [number for number in _values(cfg.model, 'num_classes') if number is not None]
+    # panoptic heads count things and stuff
+    keys = ('num_classes', 'num_things_classes')
+    numbers = [number for key in keys for number in _values(cfg.model, key) if number is not None]
     # a class-agnostic RPN has one class of its own
     assert numbers and set(numbers) == {3}, numbers
     for weights in _values(cfg.model.get('decode_head', {}), 'class_weight'):

@@ -16,6 +16,7 @@ from mmengine.hooks import Hook
 import eva_mm  # noqa: F401  its compat hooks come before any host
 from eva_mm.apis.options import TrainOptions, parse_cfg_options
 from eva_mm.apis.train import prepare_training
+from eva_mm.process import begin_rank
 
 PROBE = 'blocks.0.mlp.fc1.weight'
 
@@ -56,6 +57,7 @@ def train(job: dict) -> dict:
 
 
 if __name__ == '__main__':
+    begin_rank()
     jobs = json.loads(Path(sys.argv[1]).read_text())
     torch.set_num_threads(1)
     seen = {name: train(job) for name, job in jobs.items()}

@@ -35,7 +35,7 @@ PYRAMID = {'backbone.fpn1.': 'neck.upsample_4x.', 'backbone.fpn2.': 'neck.upsamp
 
 
 def test_every_config_has_its_numbers_here():
-    assert {path.stem for path in FOLDER.glob('*eva02*.py')} == RECIPES.keys()
+    assert {path.stem for path in FOLDER.glob('upernet_eva02*.py')} == RECIPES.keys()
 
 
 @pytest.mark.parametrize('name', RECIPES)

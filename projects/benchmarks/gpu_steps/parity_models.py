@@ -81,6 +81,9 @@ def model_cases(size: str) -> Iterator[Case]:
     yield case('', 'EVAViTAdapter', images(side // 14 * 16), False, **adapter)
     biased = dict(relative_position_bias=True, layer_scale_init_value=0.1)
     yield case('relative bias', 'EVAViTAdapter', images(side // 14 * 16), False, **adapter, **biased)
+    # rounding changes whether a query attends to a patch
+    masks = dict(arch=arch, img_size=side // 14 * 16, num_queries=8, num_query_blocks=1)
+    yield case('', 'EVAViTEoMT', images(side // 14 * 16), False, **masks)
     clips = [2, 3, 4, side, side]
     yield case('', 'EVAViTVideo', lambda: [torch.randn(clips)], arch=arch, num_frames=4, img_size=side)
     yield case('', 'EVACLIPViT', images(), **plain, embed_dim=64)

@@ -17,6 +17,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import FlexibleRunner
 
 from eva_mm.engine.long_run.checkpoint_store import newest_sound
+from eva_mm.process import begin_rank
 
 GLOBAL_BATCH = 4
 
@@ -180,4 +181,5 @@ def main():
 
 
 if __name__ == '__main__':
+    begin_rank()
     main()

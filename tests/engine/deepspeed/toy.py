@@ -21,6 +21,7 @@ from torch import nn
 
 from eva_mm.engine.deepspeed.fp32_weights import fp32_weights
 from eva_mm.layers import Attention, Block, Mlp
+from eva_mm.process import begin_rank
 
 BATCH_SIZE = 2  # for each process
 
@@ -213,6 +214,7 @@ def run(
 
 
 if __name__ == '__main__':
+    begin_rank()
     with open(sys.argv[1]) as jobs_file:
         jobs = json.load(jobs_file)
     results = {}

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 
 from eva_mm.apis import build_runner
+from eva_mm.process import begin_rank
 
 
 class Record(Hook):
@@ -89,4 +90,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
+    begin_rank()
     main()

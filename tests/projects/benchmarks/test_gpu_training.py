@@ -40,9 +40,9 @@ def test_runs_of_other_lengths_are_not_compared():
 
 
 def test_every_nano_config_that_trains_is_there():
-    # the same as others in what they run: more images, evaluation only, another backbone
+    # the same as others in what they run: more images, evaluation only, another backbone or head
     others = {'pretrain_merged', 'classification_robustness', 'detection_lvis-annotation'}
-    twins = {name for name in CONFIGS if name.endswith('_eva02')}
+    twins = {name for name in CONFIGS if name.endswith(('_eva02', '_eomt'))}
     assert {task.name for task in (*TASKS, ZERO)} == CONFIGS - others - twins
     assert {task.name for task in TASKS if task.in_nano} == {
         'pretrain', 'classification', 'detection', 'segmentation', 'video', 'clip'
