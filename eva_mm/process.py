@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import sys
+import time
 
 # exit codes of a run that ends neither well nor by a defect, as in sysexits.h
 REQUEUE = 75  # EX_TEMPFAIL: stopped by a signal with its work saved; the same command with --resume goes on
@@ -14,6 +15,7 @@ DISK_FULL = 74  # EX_IOERR: the last checkpoint, or what else must be written, c
 STOP_SIGNALS = ('SIGTERM', 'SIGUSR1')
 
 _SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
+_LAST_MOMENT = 0.3  # seconds; the lock passes to a waiting thread every 5 ms
 
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -41,24 +43,26 @@ def die_with_parent(number: int, parent: int) -> None:
         os.kill(os.getpid(), number)
 
 
-def _leave_group() -> None:
+def _let_threads_finish() -> None:
+    """Give the threads of torch's process groups the interpreter's lock before it ends.
+
+    One that still lets go of the tensors of the last collective is stopped in the middle of C++ code otherwise, and
+    "terminate called without an active exception" turns the exit code of a good run into that of a crash.
+    """
     distributed = sys.modules.get('torch.distributed')
-    # after an error the other ranks may be in the middle of a collective, and leaving could wait for them
-    if distributed and distributed.is_initialized() and not hasattr(sys, 'last_type'):
-        distributed.destroy_process_group()
+    if distributed and distributed.is_initialized():
+        time.sleep(_LAST_MOMENT)
 
 
 def begin_rank(signal_of_death: int = signal.SIGTERM) -> None:
-    """End with the launcher, and in order.
+    """End with the launcher: torchrun, killed by SIGKILL, would leave its ranks behind.
 
-    torchrun, killed by SIGKILL, would leave its ranks behind; a run that no launcher started may outlive the shell that
-    started it. A group of processes that is left to the end of the interpreter has threads that may abort it then
-    ("terminate called without an active exception"), which turns the exit code of a good run into that of a crash.
+    A run that no launcher started may outlive the shell that started it.
 
     Args:
         signal_of_death: What this process gets when the launcher ends.
     """
-    atexit.register(_leave_group)
+    atexit.register(_let_threads_finish)
     if 'TORCHELASTIC_RUN_ID' in os.environ:
         die_with_parent(signal_of_death, os.getppid())
 
