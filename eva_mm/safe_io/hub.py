@@ -1,5 +1,6 @@
 """Files of the Hugging Face hub by address, ``hf://OWNER/REPOSITORY[@REVISION]/FILE``, through huggingface_hub."""
 
+import errno
 import hashlib
 import re
 from collections.abc import Iterator
@@ -8,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from eva_mm.process import is_full_disk
 from eva_mm.safe_io.printed import reason_of
 
 SCHEME = 'hf://'
@@ -90,7 +90,7 @@ def one_line_errors(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if is_full_disk(error):
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
         known = next((reason for kind, reason in reasons.items() if isinstance(error, kind)), None)
         raise OSError(f'{what} cannot be had: {known or reason_of(error)}.') from error
