@@ -39,6 +39,7 @@ class Task:
         host: ``default_scope`` of its configs.
         model: Type of its models, where configs of other tasks have the same host.
         key_table: Names of its models' weights in checkpoints, an :class:`eva_mm.checkpoint.rules.KeyTable`.
+        hub_tag: What the Hugging Face hub calls it.
         inferencer: A subclass of :class:`eva_mm.apis.inference.Inferencer`.
         use_folder: ``(cfg, root) -> str``: points a config to a folder of one's own data and says what was found;
             ``None`` where the data of the task are not a folder.
@@ -50,6 +51,7 @@ class Task:
     host: str
     inferencer: str
     default_model: str
+    hub_tag: str
     aliases: tuple[str, ...] = ()
     model: str | None = None
     key_table: str | None = None
@@ -84,6 +86,7 @@ TASKS: dict[str, Task] = {
             key_table='eva_mm.checkpoint.key_tables.pretrain:TABLE',
             inferencer='eva_mm.apis.inference.mim:MIMInferencer',
             use_folder='eva_mm.datasets.own.images:use_image_folder',
+            hub_tag='image-feature-extraction',
             default_model='eva-g-p14_mim-clip-l_merged30m-224px',
         ),
         Task(
@@ -92,6 +95,7 @@ TASKS: dict[str, Task] = {
             key_table='eva_mm.checkpoint.key_tables.classification:TABLE',
             inferencer='eva_mm.apis.inference.classification:ClassificationInferencer',
             use_folder='eva_mm.datasets.own.classification:use_class_folders',
+            hub_tag='image-classification',
             default_model='eva-g-p14_in21k-pre_in1k-336px',
             recipes={
                 'nano': Recipe('nano/classification.py', 20),
@@ -105,6 +109,7 @@ TASKS: dict[str, Task] = {
             key_table='eva_mm.checkpoint.key_tables.detection:TABLE',
             inferencer='eva_mm.apis.inference.detection:DetectionInferencer',
             use_folder='eva_mm.datasets.own.detection:use_coco_folder',
+            hub_tag='object-detection',
             default_model='cascade-mask-rcnn_eva-g-p16_1536_coco-seg',
             recipes={
                 'nano': Recipe('nano/detection.py', 8),
@@ -119,6 +124,7 @@ TASKS: dict[str, Task] = {
             key_table='eva_mm.checkpoint.key_tables.segmentation:TABLE',
             inferencer='eva_mm.apis.inference.segmentation:SegmentationInferencer',
             use_folder='eva_mm.datasets.own.segmentation:use_label_maps',
+            hub_tag='image-segmentation',
             default_model='mask2former_eva-g-p16-adapter_ade20k-896px',
             recipes={
                 'nano': Recipe('nano/segmentation.py', 8),
@@ -133,6 +139,7 @@ TASKS: dict[str, Task] = {
             key_table='eva_mm.checkpoint.key_tables.video:TABLE',
             inferencer='eva_mm.apis.inference.classification:VideoInferencer',
             use_folder='eva_mm.datasets.own.video:use_videos',
+            hub_tag='video-classification',
             default_model='eva-g-p14_16f-224_k400',
             recipes={
                 'nano': Recipe('nano/video.py', 16),
@@ -146,6 +153,7 @@ TASKS: dict[str, Task] = {
             model='eva_mm.EVACLIP',
             key_table='eva_mm.checkpoint.key_tables.clip:TABLE',
             inferencer='eva_mm.apis.inference.classification:ZeroShotInferencer',
+            hub_tag='zero-shot-image-classification',
             default_model='eva-clip-g-p14_laion400m-224px',
         ),
         # no training: what any image model sees
@@ -153,6 +161,7 @@ TASKS: dict[str, Task] = {
             'features',
             host='mmpretrain',
             inferencer='eva_mm.apis.inference.features:FeatureInferencer',
+            hub_tag='image-feature-extraction',
             default_model='eva-g-p14_mim-clip-l_merged30m-224px',
         ),
     )

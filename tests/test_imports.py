@@ -31,7 +31,7 @@ ALLOWED = {
     'compat': {'compat', 'safe_io', 'shipped', 'mmaction'},
     'apis': {
         *('apis', 'models', 'datasets', 'evaluation', 'engine', 'checkpoint', 'layers'),
-        *('registry', 'errors', 'shipped', 'tasks', 'process', 'whole_file', 'safe_io', *HOSTS),
+        *('registry', 'errors', 'licences', 'shipped', 'tasks', 'process', 'whole_file', 'safe_io', *HOSTS),
     },
 }
 FILES = sorted(PACKAGE.rglob('*.py'))

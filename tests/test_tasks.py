@@ -83,6 +83,7 @@ def counting(monkeypatch, tmp_path):
         inferencer='counting_parts:CountInferencer',
         use_folder='counting_parts:use_folder',
         default_model='nano/classification',
+        hub_tag='image-classification',
         recipes={'nano': Recipe('nano/classification.py', 20)},
     )
     monkeypatch.setitem(tasks.TASKS, 'counting', row)

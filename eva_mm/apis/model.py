@@ -197,7 +197,8 @@ def get_model(
     Args:
         name: A name of :func:`eva_mm.apis.list_models`, a config file, or a checkpoint that carries its config.
         pretrained: ``False``: random weights. ``True``: the file that was released for it, looked up in
-            ``weights_dir`` and never downloaded. A file: any checkpoint of the model, released ones included.
+            ``weights_dir``, where ``eva-mm download`` puts it. A file or a hf:// address: any checkpoint of the model,
+            released ones included.
         device: Where to put it.
         weights_dir: ``EVA_MM_WEIGHTS`` in the environment or ``./checkpoints`` if ``None``.
         cfg_options: Changes of the config, as ``{'model.backbone.drop_path_rate': 0.0}``.

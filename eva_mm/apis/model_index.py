@@ -15,7 +15,7 @@ from eva_mm.apis.errors import UserError
 from eva_mm.shipped import shipped_root
 from eva_mm.tasks import find_task
 
-# where the released files are (README of the release), unless a metafile says otherwise; nothing here downloads them
+# where the released files are (README of the release), unless a metafile says otherwise
 HUB = 'https://huggingface.co/BAAI/EVA'
 WEIGHTS_VARIABLE = 'EVA_MM_WEIGHTS'
 WEIGHTS_FOLDER = 'checkpoints'
@@ -31,6 +31,7 @@ class ModelInfo:
         config: Its config file.
         weights: Name of the released file; ``None`` if none was released.
         hub: Address of the folder that has it.
+        sha256: Of the released file, where the metafile says so.
         metadata: ``Parameters`` and ``Training Data``, where a metafile says so.
         results: The published figures, as in the metafile.
     """
@@ -40,6 +41,7 @@ class ModelInfo:
     config: Path
     weights: str | None = None
     hub: str = HUB
+    sha256: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     results: tuple[Mapping[str, Any], ...] = ()
 
@@ -58,6 +60,7 @@ def _of_metafile(entry: Mapping[str, Any], root: Path) -> ModelInfo:
         config=config,
         weights=entry.get('Weights') and Path(entry['Weights']).name,
         hub=entry.get('Hub', HUB),
+        sha256=entry.get('SHA256'),
         metadata=entry.get('Metadata') or {},
         results=tuple(entry.get('Results') or ()),
     )
@@ -132,7 +135,7 @@ def weights_folder(weights_dir: str | os.PathLike | None = None) -> Path:
 
 
 def find_weights(info: ModelInfo, weights_dir: str | os.PathLike | None = None) -> Path:
-    """The released file of a model in a local folder. Nothing is ever downloaded.
+    """The released file of a model in a local folder. Nothing is downloaded.
 
     Args:
         info: The model.
@@ -151,7 +154,8 @@ def find_weights(info: ModelInfo, weights_dir: str | os.PathLike | None = None) 
     path = folder / info.weights
     if not path.is_file():
         raise FileNotFoundError(
-            f'{info.name} needs the released file {info.weights}, which is not in the folder {folder}: get it from '
-            f'{info.hub} and put it there, or name your folder with {WEIGHTS_VARIABLE} or weights_dir.'
+            f'{info.name} needs the released file {info.weights}, which is not in the folder {folder}: get it with '
+            f'eva-mm download {info.name} (it is on {info.hub}), or name your folder with {WEIGHTS_VARIABLE} or '
+            'weights_dir.'
         )
     return path

@@ -1,5 +1,6 @@
 """From a training run to one file for inference: weights, config and class names."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ from eva_mm.checkpoint import read_checkpoint
 from eva_mm.checkpoint.save import check_destination, write_weights
 from eva_mm.checkpoint.unwrap import unwrap
 from eva_mm.engine.deepspeed.checkpoint import read_weights
+from eva_mm.safe_io.download import file_name
 from eva_mm.safe_io.files import read_text
+from eva_mm.safe_io.hub import is_hub_address
+from eva_mm.safe_io.printed import printable
 from eva_mm.safe_io.weights import value_problem
 
 DTYPES = {'float16': torch.float16, 'bfloat16': torch.bfloat16, 'float32': torch.float32}
@@ -46,7 +50,8 @@ def _read(checkpoint: Path) -> dict[str, Any]:
     return {**weights, 'meta': states.get('meta', {})}
 
 
-def _config_text(meta: dict, run: Path) -> str:
+def _config(meta: dict, run: Path) -> tuple[str, list[str]]:
+    """The text of the config to publish, and the names of the files that the training started from."""
     text = meta.get('cfg')
     if not text or not isinstance(text, str):
         # DeepSpeed leaves scripts of its own beside its checkpoints
@@ -54,13 +59,25 @@ def _config_text(meta: dict, run: Path) -> str:
         if len(dumped) != 1:
             raise UserError(f'The config is neither in the checkpoint nor the one .py file of {run}: put it there.')
         text = read_text(dumped[0])
+    started_from = sorted(set(_sources(read_plain_config(text).to_dict())))
     cfg = read_carried_config(text, run, to_build=False)
     for key in _RUN_KEYS:
         cfg.pop(key, None)
     published = cfg.pretty_text
     # a key with a quotation mark in it would become part of the program that others read
     read_plain_config(published)
-    return published
+    return published, started_from
+
+
+def _sources(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        starts = [node.get('checkpoint')] if str(node.get('type')).endswith('Pretrained') else [node.get('load_from')]
+        for name in starts:
+            if isinstance(name, str) and name:
+                # the folders before it are the author's
+                yield name if is_hub_address(name) else printable(file_name(name))
+    for value in node.values() if isinstance(node, dict) else node if isinstance(node, (list, tuple)) else ():
+        yield from _sources(value)
 
 
 def _plain(value: Any) -> Any:
@@ -90,7 +107,8 @@ def publish(run: str | Path, out: str | Path, dtype: str = 'float16', average: b
         average: Whether to take the averaged weights of a run that kept them, or those in training.
 
     Returns:
-        The ``meta`` of the file: ``cfg``, ``dataset_meta`` (classes), ``epoch``, ``iter``, ``eva_mm_version``.
+        The ``meta`` of the file: ``cfg``, ``dataset_meta`` (classes), ``epoch``, ``iter``, ``eva_mm_version``, and
+        ``started_from``, names of the files that ``init_cfg`` and ``load_from`` named.
 
     Raises:
         UserError: No checkpoint, no config, or an overflow in ``dtype``.
@@ -108,8 +126,10 @@ def publish(run: str | Path, out: str | Path, dtype: str = 'float16', average: b
         raise UserError(f'{checkpoint_path} cannot be published: {problem}.')
     meta = checkpoint.get('meta')
     meta = meta if isinstance(meta, dict) else {}
+    cfg, started_from = _config(meta, run if run.is_dir() else run.parent)
     kept = dict(
-        cfg=_config_text(meta, run if run.is_dir() else run.parent),
+        cfg=cfg,
+        started_from=started_from,
         dataset_meta=_plain(meta.get('dataset_meta') or {}),
         epoch=meta.get('epoch'),
         iter=meta.get('iter'),

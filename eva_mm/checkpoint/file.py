@@ -13,6 +13,7 @@ from torch import Tensor
 from eva_mm.checkpoint.report import fold_names
 from eva_mm.checkpoint.unwrap import AVERAGES, WRAPPERS, choose_weights
 from eva_mm.safe_io.download import cached, is_address
+from eva_mm.safe_io.hub import HubFile, fetch, is_hub_address
 from eva_mm.safe_io.shards import index_of, read_shards
 from eva_mm.safe_io.weights import read_weights, tensors
 
@@ -21,16 +22,19 @@ _HUB = re.compile(r'((hf-hub|hf|timm|modelscope|ms|s3|gs|open-mmlab|mmcls|torchv
 
 
 def local_file(source: str | os.PathLike) -> Path:
-    """The file itself, or the downloaded copy of an http(s) address in torch's cache.
+    """The file itself, or the downloaded copy of an http(s) address in torch's cache, of a hf:// address in the hub's.
 
     Raises:
         OSError, ValueError: The address cannot be fetched.
+        ModuleNotFoundError: A hf:// address without huggingface_hub.
     """
+    if is_hub_address(source):
+        return fetch(HubFile.parse(str(source)))
     if not is_address(source):
         if match := _HUB.match(str(source)):
             raise ValueError(
                 f'{source} is a name that {match[2]} serves: nothing is downloaded by that name; pass the file of its '
-                'weights, or its https address.'
+                'weights, its https address or hf://OWNER/REPOSITORY/FILE.'
             )
         return Path(source)
     try:
@@ -62,7 +66,7 @@ class Checkpoint:
         """Read a file, or take one that is open already.
 
         Args:
-            source: Path, http(s) address or checkpoint; a directory or index of sharded safetensors.
+            source: Path, http(s) or hf:// address, or checkpoint; a directory or index of sharded safetensors.
             which: ``'auto'``, ``'raw'`` or ``'averaged'``.
 
         Raises:
@@ -134,5 +138,5 @@ class Checkpoint:
         return meta if isinstance(meta, dict) else {}
 
 
-# where weights may come from: a path, an http(s) address, or a file that is open already
+# where weights may come from: a path, an http(s) or hf:// address, or a file that is open already
 Source = str | os.PathLike | Checkpoint

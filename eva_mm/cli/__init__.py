@@ -15,6 +15,7 @@ VERBS: dict[str, str] = {
     'test': 'evaluate a checkpoint with its config',
     'infer': 'use a model on images and videos',
     'list': 'list models by name, task and released file',
+    'download': 'download released weights by the name of a model or a file',
     'copy': 'copy a shipped config to edit it',
     'new-config': 'write a config for your own data and GPUs',
     'plan': 'memory, FLOPs and days of a training run',

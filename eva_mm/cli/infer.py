@@ -16,7 +16,7 @@ Use a model of any task on images and videos: pictures, json and a contact sheet
 EPILOG = """\
 Tasks: classification, detection, segmentation, video, zero-shot, features (principal components of patch features as
 colours) and mim (how well masked image modelling predicts hidden patches) stand for the released model of their kind.
-Its file is looked up in --weights-dir and never downloaded.
+Its file is looked up in --weights-dir; eva-mm download puts it there.
 
 Addresses are fetched with http or https alone, up to 512 MiB each, and given up after 30 seconds without an answer.
 

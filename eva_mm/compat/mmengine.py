@@ -62,6 +62,11 @@ def load_safely(checkpoint: ModuleType) -> None:
         folder = model_dir or f'{torch.hub.get_dir()}/checkpoints'
         return _read(str(cached(filename, folder)), map_location)
 
+    def load_from_hub(filename: str, map_location: Any = None) -> dict[str, Any]:
+        from eva_mm.safe_io.hub import HubFile, fetch
+
+        return _read(str(fetch(HubFile.parse(filename))), map_location)
+
     def load_url(url: str, model_dir: str | None = None, map_location: Any = None, **_: Any) -> dict[str, Any]:
         return load_from_http(url, map_location, model_dir)
 
@@ -75,6 +80,7 @@ def load_safely(checkpoint: ModuleType) -> None:
     loader = checkpoint.CheckpointLoader
     loader.register_scheme(prefixes='', loader=load_from_local, force=True)
     loader.register_scheme(prefixes=('http://', 'https://'), loader=load_from_http, force=True)
+    loader.register_scheme(prefixes='hf://', loader=load_from_hub, force=True)
     # what mmengine's other loaders call by these names
     for function in (load_from_local, load_from_http, load_url, load_state_dict):
         setattr(checkpoint, function.__name__, function)

@@ -108,7 +108,7 @@ def test_released_files_are_looked_up_and_not_downloaded(tmp_path, monkeypatch):
     for part in ('eva_21k_1k_336px_psz14_ema_89p6.pt', HUB, str(tmp_path)):
         assert part in str(error.value)
     plus = model_index()['eva-clip-g-plus-p14_merged2b-224px']
-    with pytest.raises(FileNotFoundError, match=f'get it from {plus.hub} and'):
+    with pytest.raises(FileNotFoundError, match=rf'get it with eva-mm download .* \(it is on {plus.hub}\)'):
         find_weights(plus, tmp_path)
     (tmp_path / info.weights).touch()
     assert find_weights(info, tmp_path) == tmp_path / info.weights
