@@ -2,7 +2,8 @@
 
     python tools/analysis_tools/long_training.py --config configs/nano/pretrain.py --iterations 5000
 
-Memory is what the processes have written and share with none, files are all open descriptors, both summed over the
+Memory is all that the processes hold and that is not of files; what a worker shares with the process that forked it counts
+twice, so that it makes no difference when one of them writes to it. Files are all open descriptors. Both are summed over the
 process that trains and its workers. The run is flat if neither has grown from the second tenth of it to the last; else
 the exit code is 1.
 """
@@ -32,9 +33,9 @@ def _processes() -> list[int]:
 
 
 def _own_mib(pid: int) -> float:
-    """Memory that a process has written and shares with none, in MiB; of libraries it depends on who else runs."""
+    """Memory of a process that is not of files, in MiB."""
     lines = Path(f'/proc/{pid}/smaps_rollup').read_text().splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith('Private_Dirty')) / 1024
+    return sum(int(line.split()[1]) for line in lines if line.startswith('Anonymous')) / 1024
 
 
 def measure() -> tuple[float, int]:
