@@ -2,10 +2,10 @@
 
     python tools/analysis_tools/long_training.py --config configs/nano/pretrain.py --iterations 5000
 
-Memory is all that the processes hold and that is not of files; what a worker shares with the process that forked it counts
-twice, so that it makes no difference when one of them writes to it. Files are all open descriptors. Both are summed over the
-process that trains and its workers. The run is flat if neither has grown from the second tenth of it to the last; else
-the exit code is 1.
+Memory is all that the processes hold and that is not of files; what a worker shares with the process that forked it
+counts twice, so that it makes no difference when one of them writes to it. Files are all open descriptors. Both are
+summed over the process that trains and its workers. The run is flat if neither has grown from the second tenth of it to
+the last; else the exit code is 1.
 """
 
 import argparse
