@@ -22,6 +22,7 @@ VERBS: dict[str, str] = {
     'publish': 'one file for inference from a training run',
     'convert': 'convert a checkpoint to another layout or size',
     'average': 'average the weights of several checkpoints',
+    'export': 'write a model as an ONNX, OpenVINO or torch.export graph',
     'export-open-clip': 'write an EVA-CLIP as a directory that open_clip opens',
     'index': 'index folders, shards and zip files for pre-training',
     'demo': 'serve a local web page (in a checkout)',

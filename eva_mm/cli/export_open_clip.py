@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run it."""
     from eva_mm.apis import user_errors
-    from eva_mm.apis.export import export_open_clip
+    from eva_mm.apis.exporting.open_clip import export_open_clip
 
     with user_errors():
         export_open_clip(args.config, args.checkpoint, args.folder, args.layout)

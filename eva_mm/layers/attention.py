@@ -106,7 +106,9 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, grid: Grid) -> Tensor:
         """(B, N, C) to (B, N, C); ``grid`` is the shape of the patch tokens, tokens in front excluded."""
-        q, k, v = (each.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for each in self._project(x))
+        # not unflatten, whose batch becomes a constant in ONNX
+        heads = self.num_heads, -1
+        q, k, v = (each.view(*each.shape[:2], *heads).transpose(1, 2) for each in self._project(x))
         if hasattr(self.rel_pos, 'terms') and _chunks_pay(q):
             out = attend_in_chunks(q, k, v, self.rel_pos.terms(q, grid))
         else:

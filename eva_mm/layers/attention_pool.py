@@ -24,7 +24,7 @@ class AttentionPool(nn.Module):
         """Tokens (B, N, C) to (B, C)."""
         q, k, v = (
             each.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
-            for each in (self.q(self.latent).expand(len(x), -1, -1), *self.kv(x).chunk(2, dim=-1))
+            for each in (self.q(self.latent).expand(x.shape[0], -1, -1), *self.kv(x).chunk(2, dim=-1))
         )
         y = self.proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
         return (y + self.mlp(self.norm(y)))[:, 0]

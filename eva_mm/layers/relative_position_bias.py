@@ -45,7 +45,7 @@ class RelativePositionBias(nn.Module):
         """The bias without its expansion: (B, h, 2 H - 1, 2 W - 1) and (B, h, 3), alike for all samples."""
         of_class = self.relative_position_bias_table[-self.num_class_rows :].T
         maps = self.distance_maps(grid)
-        return Distances(*(tensor.to(q.dtype).expand(len(q), *tensor.shape) for tensor in (maps, of_class)))
+        return Distances(*(tensor.to(q.dtype).expand(q.shape[0], *tensor.shape) for tensor in (maps, of_class)))
 
     def forward(self, q: Tensor, k: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
         """Leave queries and keys (B, h, 1 + H*W, d) as they are and return the bias (1, h, 1 + H*W, 1 + H*W) too."""

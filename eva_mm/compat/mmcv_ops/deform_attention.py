@@ -77,7 +77,8 @@ def multi_scale_deformable_attention(
     """Deformable attention with gradients, in place of mmcv's ``multi_scale_deformable_attn_pytorch``."""
     shapes = torch.as_tensor(value_spatial_shapes, device=value.device)
     start = shapes.prod(1).cumsum(0) - shapes.prod(1)
-    if 4 * sampling_locations[..., 0].numel() <= TOKENS_TO_KEEP:
+    # a graph of another runtime holds neither a function with a gradient of its own nor parts of a batch's size
+    if torch.jit.is_tracing() or 4 * sampling_locations[..., 0].numel() <= TOKENS_TO_KEEP:
         wide = _attend(widen(value), shapes, start, widen(sampling_locations), widen(attention_weights))
         return wide.to(value.dtype)
     return _Attention.apply(value, shapes, start, sampling_locations, attention_weights)

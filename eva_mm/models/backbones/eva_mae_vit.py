@@ -81,7 +81,7 @@ class EVAMAEViT(EVAViT):
         """Latent tokens (B, 1 + K, C) and their indices to decoder tokens (B, 1 + N, D) in image order."""
         latent = self.decoder_embed(latent)
         positions = resize_position_embedding(self.decoder_pos_embed, self.grid, grid)
-        x = self.mask_token.to(latent.dtype).expand(len(latent), positions.shape[1] - 1, -1)
+        x = self.mask_token.to(latent.dtype).expand(latent.shape[0], positions.shape[1] - 1, -1)
         visible = latent[:, self.num_extra_tokens :]
         x = x.scatter(1, keep.unsqueeze(-1).expand_as(visible), visible)
         x = torch.cat((latent[:, :1], x), dim=1) + positions

@@ -266,7 +266,9 @@ class EVAViT(BaseModule):
             patches = patches + positions[:, self.arch.cls_token :]
             if cls_token is not None and self.arch.cls_position:
                 cls_token = cls_token + positions[:, :1]
-        front = [each.expand(len(patches), -1, -1) for each in (cls_token, self.register_tokens) if each is not None]
+        front = [
+            each.expand(patches.shape[0], -1, -1) for each in (cls_token, self.register_tokens) if each is not None
+        ]
         return self.norm_pre(self.pos_drop(torch.cat((*front, patches), dim=1) if front else patches))
 
     def readout(self, x: Tensor, grid: Grid) -> Tensor:

@@ -129,7 +129,7 @@ class EVAViTEoMT(EVAViT):
         x, segments = self.embed(patches, grid), []
         for block in self.blocks[: -self.num_query_blocks]:
             x = block(x, grid)
-        x = torch.cat((self.query.weight.expand(len(x), -1, -1), x), dim=1)
+        x = torch.cat((self.query.weight.expand(x.shape[0], -1, -1), x), dim=1)
         for block, probability in zip(self.blocks[-self.num_query_blocks :], self._probabilities()):
             mask = None
             if probability is not None:

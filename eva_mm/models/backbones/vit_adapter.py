@@ -40,7 +40,8 @@ class TokenMaps:
     @staticmethod
     def _centres(grid: tuple[int, int], device: torch.device) -> Tensor:
         y, x = ((torch.arange(side, device=device) + 0.5) / side for side in grid)
-        return torch.cartesian_prod(y, x).flip(1)
+        # operators that ONNX has, other than torch.cartesian_prod
+        return torch.stack((x.expand(len(y), -1), y[:, None].expand(-1, len(x))), dim=-1).flatten(0, 1)
 
     def split(self, tokens: Tensor) -> list[Tensor]:
         """Tokens (B, sum of h * w, C) to one map (B, C, h, w) each."""

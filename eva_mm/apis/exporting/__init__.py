@@ -1,0 +1,1 @@
+"""Giving models to other programs."""
