@@ -1,37 +1,15 @@
 """A detection config for a folder of one's own."""
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import MutableMapping
 from pathlib import Path
-from typing import Any
 
+from eva_mm.datasets.own.classes_of_model import dicts, set_num_classes
 from eva_mm.datasets.own.coco import CocoSummary, find_coco_split, inspect_coco
-
-
-def _dicts(node: Any) -> Iterator[MutableMapping]:
-    if isinstance(node, MutableMapping):
-        yield node
-        for value in node.values():
-            yield from _dicts(value)
-    elif isinstance(node, list | tuple):
-        for value in node:
-            yield from _dicts(value)
-
-
-def set_num_classes(model: MutableMapping, num_classes: int) -> None:
-    """Set ``num_classes`` wherever a config of a model has it: every head and every loss; all classes are things."""
-    for node in _dicts(model):
-        if 'num_things_classes' in node:
-            node.update(num_things_classes=num_classes, num_stuff_classes=0)
-        if isinstance(node.get('class_weight'), list):
-            # the last weight is that of "no object"
-            node['class_weight'] = [1.0] * num_classes + node['class_weight'][-1:]
-        if 'num_classes' in node:
-            node['num_classes'] = num_classes
 
 
 def _point_to(dataset: MutableMapping, root: Path, split: str, classes: tuple[str, ...]) -> None:
     found = find_coco_split(root, split)
-    for node in _dicts(dataset):
+    for node in dicts(dataset):
         if 'ann_file' in node:
             if not str(node.get('type', '')).endswith('CocoDataset'):
                 raise ValueError(
@@ -64,7 +42,7 @@ def point_to_coco_folder(cfg: MutableMapping, data_root: str | Path) -> dict[str
             splits differ, or the config is not of COCO.
     """
     root = Path(data_root)
-    with_masks = any(node.get(head) for node in _dicts(cfg['model']) for head in ('mask_head', 'panoptic_head'))
+    with_masks = any(node.get(head) for node in dicts(cfg['model']) for head in ('mask_head', 'panoptic_head'))
     summaries = {}
     for split in ('train', 'val'):
         found = find_coco_split(root, split)
@@ -83,7 +61,7 @@ def point_to_coco_folder(cfg: MutableMapping, data_root: str | Path) -> dict[str
         if cfg.get(loader):
             _point_to(cfg[loader]['dataset'], root, split, train.classes)
     for evaluator in ('val_evaluator', 'test_evaluator'):
-        for node in _dicts(cfg.get(evaluator) or {}):
+        for node in dicts(cfg.get(evaluator) or {}):
             if 'ann_file' in node:
                 node['ann_file'] = str(val.ann_file)
                 if str(node.get('type', '')).endswith('CocoMetric'):
