@@ -4,14 +4,8 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 from eva_mm.datasets.own.classes_of_model import dicts, set_num_classes
-from eva_mm.datasets.own.coco import (
-    CocoSplit,
-    CocoSummary,
-    divide_coco,
-    find_coco_split,
-    find_coco_whole,
-    inspect_coco,
-)
+from eva_mm.datasets.own.coco import CocoSummary, inspect_coco
+from eva_mm.datasets.own.coco_folders import CocoSplit, divide_coco, find_coco_split, find_coco_whole
 
 _MASK_HEAD = ('mask_head', 'mask_roi_extractor')
 
@@ -85,7 +79,7 @@ def point_to_coco_folder(cfg: MutableMapping, data_root: str | Path) -> dict[str
 
     Args:
         cfg: A config of mmdet whose data sets are ``CocoDataset``; changed in place.
-        data_root: The folder, see :func:`eva_mm.datasets.own.coco.find_coco_split`.
+        data_root: The folder, see :func:`eva_mm.datasets.own.coco_folders.find_coco_split`.
 
     Returns:
         What the annotation files of ``'train'`` and ``'val'`` hold, and in remarks what was changed.

@@ -6,7 +6,8 @@ import pytest
 from hostile import EPS, fake_ghostscript
 from PIL import Image
 
-from eva_mm.datasets.own.coco import find_coco_split, inspect_coco
+from eva_mm.datasets.own.coco import inspect_coco
+from eva_mm.datasets.own.coco_folders import find_coco_split
 
 SQUARE = [[10, 10, 30, 10, 30, 30]]
 
