@@ -36,6 +36,7 @@ HOST_TYPES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     'eva_mm.datasets.lvis_format': ('mmdet', 'det', ('LVISFormatDataset',)),
     'eva_mm.evaluation.lvis_metric': ('mmdet', 'det', ('LVISMaxDetsMetric',)),
     'eva_mm.models.data_preprocessors': ('mmseg', 'seg', ('BlackPadSegPreProcessor',)),
+    'eva_mm.datasets.label_maps': ('mmseg', 'seg', ('LabelMaps', 'LoadColourLabels')),
     'eva_mm.models.decode_heads': ('mmseg', 'seg', ('EVAMask2FormerHead', 'EoMTSegHead')),
     'eva_mm.models.panoptic_heads': ('mmdet', 'det', ('EoMTHead',)),
     'eva_mm.models.selfsup': (

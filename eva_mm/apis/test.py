@@ -8,6 +8,7 @@ from mmengine.hooks import PrepareTTAHook
 from mmengine.runner import Runner
 
 from eva_mm.apis.carried_config import forget_sources
+from eva_mm.apis.class_names import check_class_names
 from eva_mm.apis.config import check_data_folders, load_config
 from eva_mm.apis.errors import UserError
 from eva_mm.apis.options import TestOptions
@@ -75,6 +76,8 @@ def prepare_test(options: TestOptions) -> Runner:
     if options.dump:
         _dump(cfg, options.dump)
     check_data_folders(cfg, ('test_dataloader',))
+    if not options.data_root:
+        check_class_names(cfg, ('test_dataloader',))
     cfg.strategy = cfg.load_from = None
     # what a checkpoint of the whole model overwrites anyway need not exist
     forget_sources(cfg.model)

@@ -6,6 +6,7 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
+from eva_mm.apis.class_names import check_class_names
 from eva_mm.apis.config import check_data_folders, load_config
 from eva_mm.apis.errors import UserError
 from eva_mm.apis.log_to import log_to
@@ -114,6 +115,8 @@ def prepare_training(options: TrainOptions) -> Runner:
         log_to(cfg, options.log_to)
     weights = _set_start(cfg, options)
     check_data_folders(cfg, ('train_dataloader', 'val_dataloader'))
+    if not options.data_root:
+        check_class_names(cfg, ('train_dataloader', 'val_dataloader'))
     # where a run that is resumed needs them not, they may be gone
     start = open_weights(weights, options.weights) if weights and not cfg.resume else None
     claim_work_dir(cfg)

@@ -11,8 +11,8 @@ from torch.utils.data import Dataset
 
 from eva_mm.datasets.pillow_bgr import to_pixels
 from eva_mm.registry import DATASETS
+from eva_mm.safe_io.images import IMAGE_SUFFIXES
 
-IMAGES = ('.webp', '.png', '.jpg', '.jpeg')
 CLASSES = 'classnames.txt'
 TEMPLATES = 'zeroshot_classification_templates.txt'
 
@@ -96,7 +96,7 @@ def _index(shard: Path) -> list[tuple[Path, int, int, int]]:
     with tarfile.open(shard) as archive:
         for member in archive:
             key, suffix = Path(member.name).with_suffix('').as_posix(), Path(member.name).suffix.lower()
-            if suffix in IMAGES:
+            if suffix in IMAGE_SUFFIXES:
                 images[key] = (shard, member.offset_data, member.size)
             elif suffix == '.cls':
                 labels[key] = int(archive.extractfile(member).read())

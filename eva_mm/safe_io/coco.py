@@ -5,6 +5,7 @@ makes it read or loop without end, one that is shorter leaves memory uninitialis
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -131,6 +132,56 @@ def segmentation_problem(segmentation: Any, size: Sequence[int] | None = None) -
     if not isinstance(segmentation, (list, tuple)):
         return f'is a {type(segmentation).__name__}, expected polygons or a run-length code'
     return next(filter(None, map(polygon_problem, segmentation)), '')
+
+
+def _as_id(value: Any) -> Any:
+    """Numbers that other programs write as ``1.0`` or ``"1"``."""
+    if type(value) is float and value.is_integer():
+        return int(value)
+    is_number_text = isinstance(value, str) and value.isascii() and value.isdecimal() and str(int(value)) == value
+    return int(value) if is_number_text else value
+
+
+_CROWD = {None: 0, '': 0, '0': 0, '1': 1, 'false': 0, 'true': 1}
+
+
+def fill_in(content: Any) -> Counter[str]:
+    """Write what COCO's readers ask for and other programs leave out; ``content`` is changed in place.
+
+    Ids and sides that are whole numbers become integers; an object without ``iscrowd`` is no crowd, one without
+    ``area`` has that of its box.
+
+    Returns:
+        How often each was missing.
+    """
+    filled: Counter[str] = Counter()
+    if not isinstance(content, dict):
+        return filled
+    keys = {
+        'images': ('id', 'width', 'height'), 'annotations': ('id', 'image_id', 'category_id'), 'categories': ('id',),
+    }  # fmt: skip
+    for part, names in keys.items():
+        for entry in content.get(part) if isinstance(content.get(part), list) else ():
+            for name in names if isinstance(entry, dict) else ():
+                if type(entry.get(name)) in (float, str) and type(_as_id(entry[name])) is int:
+                    entry[name] = _as_id(entry[name])
+                    filled['ids or sides as text or with a point'] += 1
+    for annotation in content.get('annotations') if isinstance(content.get('annotations'), list) else ():
+        if not isinstance(annotation, dict):
+            continue
+        crowd = annotation.get('iscrowd')
+        crowd = crowd.lower() if isinstance(crowd, str) else crowd
+        if (
+            type(crowd) is not int
+            and (isinstance(crowd, (bool, str)) or crowd is None)
+            and crowd in {*_CROWD, True, False}
+        ):
+            filled['objects without iscrowd'] += crowd is None
+            annotation['iscrowd'] = int(crowd) if isinstance(crowd, bool) else _CROWD[crowd]
+        if annotation.get('area') is None and (box := annotation.get('bbox')) and not box_problem(box):
+            annotation['area'] = box[2] * box[3]
+            filled['objects without area'] += 1
+    return +filled
 
 
 def check_annotations(content: Any, path: str = '') -> None:

@@ -152,7 +152,7 @@ def test_init_cfg_as_hosts_have_it(saved, tmp_path):
         load_pretrained(model, tmp_path / 'file.pth', prefix='net')
 
 
-@pytest.mark.parametrize('name', ['hf-hub:timm/eva', 'hf://a/b', 'open-mmlab://resnet50'])
+@pytest.mark.parametrize('name', ['hf-hub:timm/eva', 'timm:eva', 'open-mmlab://resnet50'])
 def test_names_of_hubs_are_one_sentence(name):
     with pytest.raises(ValueError, match='nothing is downloaded by that name; pass the file'):
         Checkpoint.open(name)

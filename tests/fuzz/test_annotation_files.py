@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from eva_mm.datasets.own.coco import find_coco_split, inspect_coco
+from eva_mm.datasets.own.coco import inspect_coco
+from eva_mm.datasets.own.coco_folders import find_coco_split
 from tests.helpers.fuzzing import REFUSALS, damaged, fuzz, is_sentence, wrong
 
 COCO = {

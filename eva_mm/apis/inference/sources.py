@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from eva_mm.apis.errors import UserError
-from eva_mm.datasets.own.classification import SUFFIXES as IMAGE_SUFFIXES
 from eva_mm.datasets.video.lists import SUFFIXES as VIDEO_SUFFIXES
 from eva_mm.safe_io.download import is_address
 from eva_mm.safe_io.folders import list_files
+from eva_mm.safe_io.images import IMAGE_SUFFIXES
 from eva_mm.safe_io.printed import printable
 
 FRAMES = 8

@@ -11,10 +11,12 @@ from mmengine.logging import print_log
 from eva_mm.datasets.image_text.stream import ImageTextStream
 from eva_mm.registry import DATASETS
 from eva_mm.safe_io.files import exists_regular
+from eva_mm.safe_io.images import IMAGE_SUFFIXES
 from eva_mm.safe_io.printed import printable
 from eva_mm.safe_io.tar_stream import members
 
-IMAGE_SUFFIXES = ('jpg', 'jpeg', 'png', 'webp')
+# members of a shard have their suffix without the dot
+_SUFFIXES = tuple(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
 
 
 @DATASETS.register_module()
@@ -94,7 +96,7 @@ class ImageTextShards(ImageTextStream):
                     sample = {}
                 current = key
                 # a second file of the same name does not replace the first
-                sample.setdefault(suffix, content if suffix in (*IMAGE_SUFFIXES, 'txt') else b'')
+                sample.setdefault(suffix, content if suffix in (*_SUFFIXES, 'txt') else b'')
         # what damaged files and programs raise differs from format to format
         except Exception as error:
             sentence = f'The rest of {printable(shard)} is skipped: {printable(str(error) or repr(error))}.'
@@ -105,7 +107,7 @@ class ImageTextShards(ImageTextStream):
 
 def _raw(key: str, files: dict[str, bytes]) -> dict:
     raw = dict(key=key)
-    suffix = next((suffix for suffix in IMAGE_SUFFIXES if suffix in files), None)
+    suffix = next((suffix for suffix in _SUFFIXES if suffix in files), None)
     if suffix is not None and 'txt' in files:
         raw.update(image=files[suffix], text=files['txt'].decode(errors='replace'))
     return raw

@@ -8,8 +8,7 @@ from mmengine.logging import print_log
 
 from eva_mm.registry import DATASETS
 from eva_mm.safe_io.folders import Listing, list_files
-
-SUFFIXES = frozenset(('.jpg', '.jpeg', '.png', '.bmp', '.ppm', '.pgm', '.tif', '.tiff', '.webp'))
+from eva_mm.safe_io.images import IMAGE_SUFFIXES
 
 
 def class_images(folder: Path) -> Listing:
@@ -18,7 +17,7 @@ def class_images(folder: Path) -> Listing:
     Raises:
         OSError: It cannot be read.
     """
-    return list_files(folder, SUFFIXES) if folder.is_dir() else Listing()
+    return list_files(folder, IMAGE_SUFFIXES) if folder.is_dir() else Listing()
 
 
 @DATASETS.register_module()

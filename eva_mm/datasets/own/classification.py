@@ -7,8 +7,9 @@ from typing import Any
 
 from mmengine.config import Config
 
-from eva_mm.datasets.own.class_folders import SUFFIXES, class_images
+from eva_mm.datasets.own.class_folders import class_images
 from eva_mm.safe_io.folders import Listing
+from eva_mm.safe_io.images import IMAGE_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ def inspect_classification(root: str | Path) -> ClassificationInspection:
     empty = [name for name, count in images['train'].items() if not count]
     if empty:
         raise ValueError(
-            f'{root}/train/{empty[0]} has no image ({", ".join(sorted(SUFFIXES))}): add some or remove the folder.'
+            f'{root}/train/{empty[0]} has no image ({", ".join(sorted(IMAGE_SUFFIXES))}): add some, or remove the '
+            'folder.'
         )
     counts = {split: sum(numbers.values()) for split, numbers in images.items()}
     if not counts['val']:

@@ -1,27 +1,20 @@
 """Reading an annotation file in COCO's format before anything is trained on it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from eva_mm.safe_io.coco import MAX_COORDINATE, box_problem, segmentation_problem
+from eva_mm.safe_io.coco import MAX_COORDINATE, box_problem, fill_in, segmentation_problem
 from eva_mm.safe_io.files import exists_regular, read_json
 from eva_mm.safe_io.images import ImageSizeError, check_size, opened_image
 from eva_mm.safe_io.printed import quoted, reason_of, shown
 
 PARTS = ('images', 'annotations', 'categories')
-ANNOTATION_FILES = (
-    'annotations/instances_{split}2017.json',
-    'annotations/instances_{split}.json',
-    'annotations/{split}.json',
-    '{split}.json',
-    '{split}/_annotations.coco.json',
-)
 # how many images are opened to compare their size
 OPENED_IMAGES = 1000
 ORIENTATION_TAG = 0x0112
-IMAGE_FOLDERS = ('{split}2017', '{split}', 'images/{split}', 'images', '.')
 
 
 @dataclass
@@ -35,6 +28,8 @@ class CocoSummary:
         num_objects: Annotations that are trained on.
         skipped: What mmdet leaves out or ignores, and how often, for instance ``{'box without area': 3}``.
         has_masks: Whether every object that is trained on has a segmentation.
+        filled: What :func:`eva_mm.safe_io.coco.fill_in` wrote, and how often.
+        remarks: What looks odd and can be trained, in words.
     """
 
     ann_file: Path
@@ -43,12 +38,20 @@ class CocoSummary:
     num_objects: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
     has_masks: bool = True
+    filled: dict[str, int] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        skipped = ', '.join(f'{count} {reason}' for reason, count in self.skipped.items())
-        return (
-            f'{len(self.classes)} classes, {self.num_images} images, {self.num_objects} objects'
-            f'{"" if self.has_masks else " without masks"}{f" (left out: {skipped})" if skipped else ""}.'
+        skipped, filled = (
+            ', '.join(f'{count} {reason}' for reason, count in counts.items()) for counts in (self.skipped, self.filled)
+        )
+        return ' '.join(
+            (
+                f'{len(self.classes)} classes, {self.num_images} images, {self.num_objects} objects'
+                f'{"" if self.has_masks else " without masks"}{f" (left out: {skipped})" if skipped else ""}.',
+                *([f'Filled in: {filled}.'] if filled else []),
+                *self.remarks,
+            )
         )
 
     def skip(self, reason: str) -> None:
@@ -56,23 +59,17 @@ class CocoSummary:
         self.skipped[reason] = self.skipped.get(reason, 0) + 1
 
 
-@dataclass(frozen=True)
-class CocoSplit:
-    """Where one split of a folder lies: both relative to the folder."""
-
-    ann_file: str
-    image_folder: str
-
-
 def _named(kind: str, entry: Mapping[str, Any]) -> str:
     return f'{kind} {shown(entry["id"])}'
 
 
-def _read(ann_file: Path) -> dict[str, list[dict]]:
+def read_coco(ann_file: Path) -> tuple[dict[str, list[dict]], dict[str, int]]:
+    """The content with what was missing filled in, and how often it was."""
     try:
         content = read_json(ann_file)
     except FileNotFoundError as error:
         raise FileNotFoundError(f'There is no annotation file {ann_file}: give one in the format of COCO.') from error
+    filled = fill_in(content)
     if not isinstance(content, dict):
         raise ValueError(f'{ann_file} holds a {type(content).__name__}, expected a dict with {", ".join(PARTS)}.')
     for part in PARTS:
@@ -83,7 +80,7 @@ def _read(ann_file: Path) -> dict[str, list[dict]]:
                 raise ValueError(f'{ann_file}: entry {index} of "{part}" is no dict with a number or a text as "id".')
         if len({entry['id'] for entry in content[part]}) < len(content[part]):
             raise ValueError(f'{ann_file}: two entries of "{part}" have the same id; ids must be unique.')
-    return content
+    return content, dict(filled)
 
 
 def _classes(ann_file: Path, categories: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -101,7 +98,7 @@ def _classes(ann_file: Path, categories: Sequence[Mapping[str, Any]]) -> tuple[s
     return names
 
 
-def _is_file(folder: Path, name: Any) -> bool:
+def is_file(folder: Path, name: Any) -> bool:
     return isinstance(name, str) and exists_regular(folder / name)
 
 
@@ -136,7 +133,7 @@ def _check_images(ann_file: Path, images: Sequence[Mapping[str, Any]], folder: P
             raise ValueError(f'{ann_file}: {_named("image", image)} has {error}.') from error
     if folder is None:
         return
-    missing = [image for image in images if not _is_file(folder, image['file_name'])]
+    missing = [image for image in images if not is_file(folder, image['file_name'])]
     if missing:
         raise FileNotFoundError(
             f'{ann_file}: {len(missing)} of {len(images)} images are not under {folder}, the first is '
@@ -182,6 +179,28 @@ def _inspect_object(summary: CocoSummary, annotation: Mapping[str, Any], sizes: 
         summary.has_masks &= bool(segmentation)
 
 
+def _remarks(content: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+    """What a reader may not expect, in words."""
+    images, annotations = content['images'], content['annotations']
+    sizes = {image['id']: (image['width'], image['height']) for image in images}
+    empty = len(sizes.keys() - {each['image_id'] for each in annotations})
+    used = {each['category_id'] for each in annotations}
+    unused = [each['name'] for each in content['categories'] if each['id'] not in used]
+    places = Counter((each['image_id'], each['category_id'], *each['bbox']) for each in annotations)
+    twice = sum(count - 1 for count in places.values())
+    beyond = 0
+    for each in annotations:
+        (x, y, w, h), (width, height) = each['bbox'], sizes[each['image_id']]
+        beyond += min(x, y) < -1 or x + w > width + 1 or y + h > height + 1
+    said = {
+        'images have no object': empty,
+        f'classes have no object, for instance {quoted(unused[0]) if unused else ""}': len(unused),
+        'objects are annotated twice, with the same box and class': twice,
+        'boxes reach beyond their image and are clipped': beyond,
+    }
+    return [f'{count} {what}.' for what, count in said.items() if count]
+
+
 def _refuse_short_polygons(ann_file: Path, annotations: Sequence[Mapping[str, Any]]) -> None:
     for annotation in annotations:
         segmentation = annotation.get('segmentation')
@@ -215,14 +234,15 @@ def inspect_coco(
         ValueError: The file is no COCO file, or an entry cannot be read; the message names both.
     """
     ann_file = Path(ann_file)
-    content = _read(ann_file)
+    content, filled = read_coco(ann_file)
     images = content['images']
     _check_images(ann_file, images, None if image_folder is None else Path(image_folder))
-    summary = CocoSummary(ann_file, _classes(ann_file, content['categories']), num_images=len(images))
+    summary = CocoSummary(ann_file, _classes(ann_file, content['categories']), len(images), filled=filled)
     sizes = {image['id']: (image['height'], image['width']) for image in images}
     categories = {category['id'] for category in content['categories']}
     for annotation in content['annotations']:
         _inspect_object(summary, annotation, sizes, categories)
+    summary.remarks = _remarks(content)
     if not summary.num_objects:
         raise ValueError(
             f'{ann_file} has no object to train on: {len(images)} images, skipped {summary.skipped or "nothing"}.'
@@ -235,30 +255,3 @@ def inspect_coco(
     if with_masks and evaluated:
         _refuse_short_polygons(ann_file, content['annotations'])
     return summary
-
-
-def find_coco_split(data_root: str | Path, split: str) -> CocoSplit:
-    """The annotation file and the image folder of ``'train'`` or ``'val'`` in a folder, by their usual names.
-
-    Raises:
-        FileNotFoundError: There is no such file, or its first image is in no usual folder.
-    """
-    root = Path(data_root)
-    splits = (split, 'valid') if split == 'val' else (split,)
-    names = [name.format(split=each) for each in splits for name in ANNOTATION_FILES]
-    ann_file = next((name for name in names if (root / name).is_file()), None)
-    if ann_file is None:
-        raise FileNotFoundError(f'{root} has no annotations of "{split}": put them into one of {", ".join(names)}.')
-    folders = [str(Path(ann_file).parent)] if ann_file.endswith('_annotations.coco.json') else []
-    folders += [name.format(split=each) for each in splits for name in IMAGE_FOLDERS]
-    images = _read(root / ann_file)['images']
-    first = images[0].get('file_name') if images else None
-    if not (first and isinstance(first, str)):
-        problem = 'its first image has no file_name' if images else 'the list "images" is empty'
-        raise ValueError(f'{root / ann_file}: {problem}.')
-    for folder in folders:
-        if _is_file(root / folder, first):
-            return CocoSplit(ann_file, folder)
-    raise FileNotFoundError(
-        f'{root / ann_file}: its first image {quoted(first)} is in none of {", ".join(folders)} under {root}.'
-    )

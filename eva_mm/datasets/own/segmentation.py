@@ -2,7 +2,7 @@
 
 import colorsys
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,21 +10,18 @@ from typing import Any
 import numpy as np
 from mmengine.config import Config
 
-from eva_mm.safe_io.files import exists_regular, read_lines
-from eva_mm.safe_io.folders import Listing, list_files
-from eva_mm.safe_io.images import opened_image
-from eva_mm.safe_io.printed import reason_of
+from eva_mm.datasets.own.classes_of_model import dicts, set_num_classes
+from eva_mm.datasets.own.label_map_facts import IGNORED, MapFacts, read_facts
+from eva_mm.datasets.own.label_map_pairs import pair_label_maps
+from eva_mm.safe_io.files import read_lines
+from eva_mm.safe_io.folders import Listing
 
-IGNORED = 255
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
-MASK_SUFFIX = '.png'
 CLASS_FILES = ('classes.txt', 'labels.txt')
 # first found counts; without any, images/ and annotations/ hold everything
 TRAIN_NAMES = ('training', 'train')
 VAL_NAMES = ('validation', 'val')
 VAL_STEP = 10
-# Pillow's modes whose pixels are numbers: 1 bit, 8 bit, palette indices, 16 and 32 bit
-NUMBER_MODES = ('1', 'L', 'P', 'I', 'I;16', 'I;16B', 'I;16L')
+Colour = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -51,16 +48,18 @@ class SegInspection:
         classes: Names in the order of their ids.
         palette: (r, g, b) of each class.
         reduce_zero_label: Whether 0 in a label map means unlabelled and the classes begin at 1.
-        image_suffix: Ending of all image names.
+        in_colours: Whether label maps show the classes in the colours of ``palette``.
+        as_stored: Whether images are read without turning them as EXIF says, because their maps are not turned.
         train, val: The two parts.
         remarks: Sentences for the user about what looks odd but can be trained.
     """
 
     root: Path
     classes: list[str]
-    palette: list[tuple[int, int, int]]
+    palette: list[Colour]
     reduce_zero_label: bool
-    image_suffix: str
+    in_colours: bool
+    as_stored: bool
     train: Part
     val: Part
     remarks: list[str] = field(default_factory=list)
@@ -70,54 +69,72 @@ class SegInspection:
         counts = f'{self.train.size} training and {self.val.size} validation images'
         return '\n'.join([f'{len(self.classes)} classes, {counts}, id 0 is {zero}.', *self.remarks])
 
-    def options(self, cfg: Mapping[str, Any]) -> dict[str, Any]:
-        """Options that point a segmentation config to these images, for ``Config.merge_from_dict``.
+    def use(self, cfg: MutableMapping) -> list[str]:
+        """Point a segmentation config to these images.
 
         Args:
-            cfg: The config; each head is told the number of classes, each pipeline what 0 means.
+            cfg: The config; changed in place. Each head is told the number of classes, each pipeline how to read.
+
+        Returns:
+            Sentences on what of the config was left out.
         """
-        options: dict[str, Any] = {}
-        for head in ('decode_head', 'auxiliary_head'):
-            if isinstance(cfg['model'].get(head), Mapping):
-                options[f'model.{head}.num_classes'] = len(self.classes)
-        weights = cfg['model']['decode_head'].get('loss_cls', {}).get('class_weight')
-        if weights:
-            # the last weight is that of "no object"
-            options['model.decode_head.loss_cls.class_weight'] = [1.0] * len(self.classes) + [weights[-1]]
+        set_num_classes(cfg['model'], len(self.classes))
+        remarks = []
         for loader, part in (('train', self.train), ('val', self.val), ('test', self.val)):
-            where = f'{loader}_dataloader.dataset'
-            options |= {f'{where}.{key}': value for key, value in self._dataset(part).items()}
-            for index, step in enumerate(cfg[f'{loader}_dataloader']['dataset']['pipeline']):
-                if step['type'] == 'LoadAnnotations' and 'reduce_zero_label' in step:
-                    options[f'{where}.pipeline.{index}.reduce_zero_label'] = None
-        return options
+            dataset = (cfg.get(f'{loader}_dataloader') or {}).get('dataset')
+            while isinstance(dataset, Mapping) and not (dataset.keys() & {'data_prefix', 'data_root', 'ann_file'}):
+                if dataset.get('datasets'):
+                    left = len(dataset['datasets']) - 1
+                    remarks += [f'{loader}: {left} more data sets of the config are left out.'] * bool(left)
+                    dataset['datasets'] = dataset['datasets'][:1]
+                inner = dataset['datasets'][0] if dataset.get('datasets') else dataset.get('dataset')
+                if inner is None:
+                    break
+                dataset = inner
+            if dataset:
+                pipeline = dataset.get('pipeline')
+                dataset.clear()
+                dataset.update(self._dataset(part), **({} if pipeline is None else {'pipeline': pipeline}))
+        for step in dicts([cfg.get(f'{loader}_dataloader') for loader in ('train', 'val', 'test')]):
+            self._set_reader(step)
+        return remarks
+
+    def _set_reader(self, step: MutableMapping) -> None:
+        kind = str(step.get('type')).rpartition('.')[2]
+        if kind == 'LoadAnnotations':
+            step.pop('reduce_zero_label', None)
+            if self.in_colours:
+                step.clear()
+                step.update(type='eva_mm.LoadColourLabels', palette=[list(colour) for colour in self.palette])
+        elif kind == 'LoadImageFromFile' and self.as_stored:
+            step['color_type'] = 'color_ignore_orientation'
 
     def _dataset(self, part: Part) -> dict[str, Any]:
         return dict(
-            type='BaseSegDataset',
+            type='eva_mm.LabelMaps',
             data_root=str(self.root),
             data_prefix=dict(
                 img_path=str(Path('images', part.folder)), seg_map_path=str(Path('annotations', part.folder))
             ),
-            img_suffix=self.image_suffix,
-            seg_map_suffix=MASK_SUFFIX,
             reduce_zero_label=self.reduce_zero_label,
             metainfo=dict(classes=self.classes, palette=[list(colour) for colour in self.palette]),
             indices=part.indices,
         )
 
 
-def distinct_colours(count: int) -> list[tuple[int, int, int]]:
+def distinct_colours(count: int) -> list[Colour]:
     """Colours as different as ``count`` hues in two shades can be; the same on every call."""
     shades = [(index / max(count, 1), 0.9 if index % 2 else 0.6, 0.95) for index in range(count)]
-    return [tuple(round(255 * part) for part in colorsys.hsv_to_rgb(*shade)) for shade in shades]
+    colours = np.round(255 * np.array([colorsys.hsv_to_rgb(*shade) for shade in shades])).astype(int)
+    return [(red, green, blue) for red, green, blue in colours.reshape(-1, 3).tolist()]
 
 
 def _is_byte(text: str) -> bool:
     return re.fullmatch('[0-9]{1,3}', text) is not None and int(text) < 256
 
 
-def _class_list(root: Path) -> tuple[list[str], list[tuple[int, int, int]]]:
+def _class_list(root: Path) -> tuple[list[str], list[Colour]]:
+    """Names, and their colours if the file has any."""
     file = next((root / name for name in CLASS_FILES if (root / name).is_file()), None)
     if file is None:
         raise FileNotFoundError(
@@ -134,51 +151,21 @@ def _class_list(root: Path) -> tuple[list[str], list[tuple[int, int, int]]]:
             raise ValueError(
                 f'{file}, line {number}: the colour of {name!r} is {colour!r}, expected "r g b", each from 0 to 255.'
             )
-        colours += [tuple(map(int, parts))] if parts else []
+        if parts:
+            red, green, blue = map(int, parts)
+            colours.append((red, green, blue))
     if not names or len(set(names)) < len(names):
         raise ValueError(f'{file} lists {len(names)} names, {len(set(names))} different: list each class once.')
     if colours and len(colours) < len(names):
         raise ValueError(f'{file} gives {len(colours)} of {len(names)} classes a colour: give one to all or to none.')
-    return names, colours or distinct_colours(len(names))
-
-
-def _images(folder: Path) -> Listing:
-    listing = list_files(folder, IMAGE_SUFFIXES)
-    suffixes = sorted({path.suffix for path in listing.files})
-    if len(suffixes) != 1:
+    if len(names) == 1:
         raise ValueError(
-            f'{folder} holds images that end in {", ".join(suffixes) or "nothing known"}, expected one ending: '
-            f'convert them to one of {", ".join(IMAGE_SUFFIXES)}. {listing.remark()}'.strip()
+            f'{file} lists one class, {names[0]!r}, and every pixel would be of it: list what is around it as a class '
+            'of its own, for instance "background" in the first line.'
         )
-    return listing
-
-
-class _WrongLabelMap(ValueError):
-    """A label map that can be read and does not fit."""
-
-
-def _read_ids(mask: Path, image: Path) -> np.ndarray:
-    """The ids that occur in a label map whose image is ``image``."""
-    if not exists_regular(mask):
-        raise FileNotFoundError(f'{image} has no label map: expected {mask}.')
-    try:
-        with opened_image(mask) as opened, opened_image(image) as picture:
-            if opened.mode not in NUMBER_MODES:
-                raise _WrongLabelMap(
-                    f'{mask} has the colours of an image (mode {opened.mode}), expected one number per pixel: '
-                    'save class ids as a grey or palette png.'
-                )
-            if opened.size != picture.size:
-                raise _WrongLabelMap(
-                    f'{mask} has {opened.size[0]} x {opened.size[1]} pixels and its image {picture.size[0]} x '
-                    f'{picture.size[1]}: both must be of one size.'
-                )
-            return np.unique(np.asarray(opened))
-    except _WrongLabelMap as error:
-        raise ValueError(str(error)) from error
-    # what Pillow's readers raise for damaged files differs from format to format
-    except Exception as error:
-        raise ValueError(f'{mask} or its image cannot be read ({reason_of(error)}): save both again.') from error
+    if len(names) > IGNORED:
+        raise ValueError(f'{file} lists {len(names)} classes: mmseg reads ids of 8 bits, so {IGNORED} is the most.')
+    return names, colours
 
 
 def _parts(root: Path) -> Iterator[tuple[str, str]]:
@@ -202,7 +189,41 @@ def _check_ids(ids: dict[Path, np.ndarray], classes: list[str]) -> bool:
                 f'{mask} holds the id {wrong[0]}, but {len(classes)} classes are listed: expected 0 to '
                 f'{len(classes) - 1}, or 1 to {len(classes)} with 0 for unlabelled, and {IGNORED} for ignored pixels.'
             )
+    if {int(value) for found in ids.values() for value in found} == {0, IGNORED}:
+        raise ValueError(
+            f'{next(iter(ids))} and all others hold 0 and {IGNORED} alone, and {IGNORED} means ignored: save the '
+            'second class as 1.'
+        )
     return any(largest in found for found in ids.values() if largest != IGNORED)
+
+
+def _as_stored(facts: dict[Path, MapFacts]) -> bool:
+    """Whether maps lie over their images as these are stored, before EXIF turns them.
+
+    Raises:
+        ValueError: Some do and some do not, or it cannot be known.
+    """
+    first = {fact.turned: path for path, fact in reversed(facts.items())}
+    if 'stored' in first and 'upright' in first:
+        raise ValueError(
+            f'{first["stored"]} fits its image before EXIF turns it, and {first["upright"]} afterwards: save the '
+            'images without an EXIF orientation, as their maps lie.'
+        )
+    if 'either' in first and not {'stored', 'upright'} & set(first):
+        raise ValueError(
+            f'{first["either"]} fits its image before and after EXIF turns it: save the images without an EXIF '
+            'orientation, as their maps lie.'
+        )
+    return 'stored' in first
+
+
+def _in_colours(facts: dict[Path, MapFacts], colours: list[Colour]) -> bool:
+    first = {fact.in_colours: path for path, fact in reversed(facts.items())}
+    if len(first) == 2:
+        raise ValueError(f'{first[True]} holds colours and {first[False]} numbers: save all maps in one way.')
+    if True in first and len(set(colours)) < len(colours):
+        raise ValueError('Two classes of the class list have one colour, and the label maps are in colours.')
+    return True in first
 
 
 def _divide(counts: dict[str, tuple[str, int]], root: Path) -> tuple[Part, Part, list[str]]:
@@ -220,43 +241,46 @@ def _divide(counts: dict[str, tuple[str, int]], root: Path) -> tuple[Part, Part,
 def inspect_segmentation(root: str | Path) -> SegInspection:
     """Check every label map of a folder and find out what a config has to know.
 
-    Expected are ``images/`` and ``annotations/`` with equal names, the latter png files of one number per pixel (1 to
-    16 bit, or a palette), both with or without the folders ``training`` and ``validation`` (or ``train`` and ``val``),
-    and ``classes.txt`` with a name per line, optionally followed by a tab and ``r g b``. Without a validation part
-    every tenth image is put aside. If the id K occurs among K classes, ids begin at 1 and 0 means unlabelled.
+    Expected are ``images/`` and ``annotations/``, paired by :func:`pair_label_maps`, both with or without the folders
+    ``training`` and ``validation`` (or ``train`` and ``val``), and ``classes.txt`` with a name per line, optionally
+    followed by a tab and ``r g b``. Maps hold one number per pixel (1 to 16 bit, or a palette), or the colours of the
+    class list. Without a validation part every tenth image is put aside. If the id K occurs among K classes, ids begin
+    at 1 and 0 means unlabelled. Maps may lie over images as stored or as EXIF turns them, but all in one way.
 
     Raises:
         FileNotFoundError: The folder, its class list, its images or a label map is missing.
-        ValueError: A label map holds other ids or colours, is of another size than its image, or cannot be read; or
-            the class list or the images' endings contradict themselves.
+        ValueError: A label map holds other ids or colours, is of another size than its image, or cannot be read; there
+            is one class, or more than 8 bits can count; or files contradict one another.
     """
     root = Path(root)
     for folder in (root, root / 'images', root / 'annotations'):
         if not folder.is_dir():
             raise FileNotFoundError(f'There is no folder {folder}: expected images/ and annotations/ in the data root.')
-    classes, palette = _class_list(root)
-    ids: dict[Path, np.ndarray] = {}
-    counts, suffixes, listings = {}, set(), []
+    classes, colours = _class_list(root)
+    palette = np.asarray(colours, np.uint8) if colours else None
+    facts: dict[Path, MapFacts] = {}
+    counts, listings = {}, []
     for part, folder in _parts(root):
-        found = _images(root / 'images' / folder)
-        images = found.files
-        listings.append(found)
-        for image in images:
-            relative = image.relative_to(root / 'images').with_suffix(MASK_SUFFIX)
-            ids[root / 'annotations' / relative] = _read_ids(root / 'annotations' / relative, image)
-        counts[part] = (folder, len(images))
-        suffixes.add(images[0].suffix)
-    if len(suffixes) > 1:
-        raise ValueError(f'{root} has images that end in {" and ".join(sorted(suffixes))}: use one ending.')
-    reduce_zero_label = _check_ids(ids, classes)
+        pairs = pair_label_maps(root / 'images' / folder, root / 'annotations' / folder)
+        facts |= {label_map: read_facts(label_map, image, palette) for image, label_map in pairs.files}
+        listings.append(pairs.listing)
+        counts[part] = (folder, len(pairs.files))
+    in_colours, as_stored = _in_colours(facts, colours), _as_stored(facts)
+    ids = {path: fact.ids for path, fact in facts.items()}
+    reduce_zero_label = not in_colours and _check_ids(ids, classes)
     train, val, remarks = _divide(counts, root)
     skipped = Listing.joined(listings)
     remarks += [skipped.remark()] if skipped.skipped else []
+    turned = sum(bool(fact.turned) for fact in facts.values())
+    if turned:
+        how = 'read as stored, as their maps are' if as_stored else 'turned upright, as their maps are'
+        remarks.append(f'{turned} images have an EXIF orientation and are {how}.')
     seen = {int(value) - reduce_zero_label for found in ids.values() for value in found}
     absent = [name for index, name in enumerate(classes) if index not in seen]
     if absent:
         remarks.append(f'{len(absent)} classes occur nowhere, for instance {absent[0]!r}.')
-    return SegInspection(root.resolve(), classes, palette, reduce_zero_label, suffixes.pop(), train, val, remarks)
+    shown = colours or distinct_colours(len(classes))
+    return SegInspection(root.resolve(), classes, shown, reduce_zero_label, in_colours, as_stored, train, val, remarks)
 
 
 def use_label_maps(cfg: Config, root: str | Path) -> str:
@@ -270,5 +294,4 @@ def use_label_maps(cfg: Config, root: str | Path) -> str:
         What was found, for the log.
     """
     found = inspect_segmentation(root)
-    cfg.merge_from_dict(found.options(cfg))
-    return str(found)
+    return '\n'.join((str(found), *found.use(cfg)))

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from eva_mm.datasets.own.class_folders import ClassFolders
+from eva_mm.datasets.own.class_folders import ClassFolders, class_images
 
 
 @pytest.fixture
@@ -42,3 +42,21 @@ def test_a_link_to_itself_loses_no_image_and_what_is_left_out_is_told(root, monk
     assert found == ['cat/1.jpg', 'cat/deep/2.WEBP', 'emu/3.png']
     assert len(told) == 1 and '\x1b' not in told[0]
     assert all(name in told[0] for name in ('again', 'loop.jpg', 'pipe.jpg', '\\x1b[2J.txt'))
+
+
+def test_images_of_every_suffix_that_readers_know_are_found_and_decoded(tmp_path):
+    """One list for all readers: a photograph of a browser (.jfif) is not left out."""
+    import mmcv
+    from PIL import Image
+
+    from eva_mm.safe_io.images import IMAGE_SUFFIXES, SUFFIXES
+
+    (tmp_path / 'cat').mkdir()
+    for kind, suffixes in SUFFIXES.items():
+        for suffix in suffixes:
+            image = Image.new('L' if suffix == '.pgm' else '1' if suffix == '.pbm' else 'RGB', (9, 8))
+            image.save(tmp_path / 'cat' / f'x{suffix}', kind)
+    found = class_images(tmp_path / 'cat')
+    assert not found.skipped and {path.suffix for path in found.files} == IMAGE_SUFFIXES
+    for path in found.files:
+        assert mmcv.imread(str(path)).shape == (8, 9, 3), path

@@ -6,7 +6,8 @@ import pytest
 from hostile import EPS, fake_ghostscript
 from PIL import Image
 
-from eva_mm.datasets.own.coco import find_coco_split, inspect_coco
+from eva_mm.datasets.own.coco import inspect_coco
+from eva_mm.datasets.own.coco_folders import find_coco_split
 
 SQUARE = [[10, 10, 30, 10, 30, 30]]
 
@@ -156,8 +157,7 @@ def test_finds_the_usual_places(write, tmp_path):
     (tmp_path / 'images' / 'a.png').touch()
     found = find_coco_split(tmp_path, 'train')
     assert (found.ann_file, found.image_folder) == ('train.json', 'images')
-    with pytest.raises(FileNotFoundError, match='no annotations of "val"'):
-        find_coco_split(tmp_path, 'val')
+    assert find_coco_split(tmp_path, 'val') is None
 
 
 @pytest.mark.parametrize(
@@ -195,3 +195,49 @@ def test_an_image_that_is_a_program_is_refused(write, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match='a.png, image 1 of .*train.json, cannot be read'):
         inspect_coco(write(), image_folder=tmp_path)
     assert not canary.exists()
+
+
+def test_what_is_missing_is_filled_in_and_said(write):
+    """As pandas, MATLAB and others write it: ids with a point or as text, no iscrowd, no area."""
+    plain = annotation(9)
+    path = write(
+        images=[dict(id=1.0, file_name='a.png', width=30.0, height='20')],
+        annotations=[
+            {**{key: value for key, value in plain.items() if key not in ('iscrowd', 'area')}, 'image_id': '1'},
+            {
+                **plain,
+                'id': 10.0,
+                'image_id': 1.0,
+                'iscrowd': None,
+                'area': None,
+                'category_id': float(plain['category_id']),
+            },
+            {**plain, 'id': 11, 'iscrowd': '1'},
+        ],
+    )
+    summary = inspect_coco(path)
+    assert summary.num_objects == 2 and summary.skipped == {'crowd': 1}
+    assert summary.filled['objects without iscrowd'] == summary.filled['objects without area'] == 2
+    assert 'Filled in: ' in str(summary) and 'ids or sides as text or with a point' in str(summary)
+
+
+def test_ids_that_are_no_whole_numbers_are_refused(write):
+    with pytest.raises(ValueError, match=r'annotation 9 is of image 1.5, which is not in "images"'):
+        inspect_coco(write(annotations=[annotation(9, image_id=1.5)]))
+    with pytest.raises(ValueError, match='is not a number|not a number|has the id'):
+        inspect_coco(write(categories=[dict(id='one', name='cat')]))
+
+
+def test_what_a_reader_may_not_expect_is_said(write, tmp_path):
+    first = annotation(9)
+    content = dict(
+        images=[dict(id=index, file_name=f'{index}.png', width=90, height=90) for index in (1, 2, 3)],
+        annotations=[first, {**first, 'id': 10}, {**first, 'id': 11, 'bbox': [1, 1, 300, 5]}],
+        categories=[dict(id=0, name='things'), dict(id=first['category_id'], name='cat')],
+    )
+    assert inspect_coco(write(**content)).remarks == [
+        '2 images have no object.',
+        "1 classes have no object, for instance 'things'.",
+        '1 objects are annotated twice, with the same box and class.',
+        '1 boxes reach beyond their image and are clipped.',
+    ]

@@ -129,3 +129,78 @@ def test_mask_classifiers_get_things_and_the_weight_of_no_object(folder, cfg):
     for part in cfg.model.values():
         assert (part.num_things_classes, part.num_stuff_classes) == (3, 0)
     assert cfg.model.panoptic_head.loss_cls.class_weight == [1.0, 1.0, 1.0, 0.1]
+
+
+def test_a_folder_of_boxes_drops_the_mask_head(folder, cfg):
+    for split in ('train', 'val'):
+        content = json.loads((folder / f'{split}.json').read_text())
+        content['annotations'] = [{**each, 'segmentation': []} for each in content['annotations']]
+        (folder / f'{split}.json').write_text(json.dumps(content))
+    cfg.train_dataloader.dataset.pipeline = [dict(type='eva_mm.LoadPolygons'), dict(type='Flip', with_mask=True)]
+    cfg.val_evaluator.metric = ['bbox', 'segm']
+    cfg.default_hooks = dict(checkpoint=dict(save_best='coco/segm_mAP'))
+    cfg.model.test_cfg = dict(rcnn=dict(maskness_thr=0.5))
+    remarks = point_to_coco_folder(cfg, folder)['train'].remarks
+    assert remarks[-1] == 'Objects without masks: the mask head is left out, boxes alone are trained and tested.'
+    assert 'mask_head' not in cfg.model.roi_head and not cfg.model.test_cfg.rcnn
+    assert cfg.train_dataloader.dataset.pipeline[0] == dict(type='LoadAnnotations', with_bbox=True)
+    assert not cfg.train_dataloader.dataset.pipeline[1].with_mask and cfg.val_evaluator.metric == 'bbox'
+    assert cfg.default_hooks.checkpoint.save_best == 'coco/bbox_mAP'
+    # a model that knows masks alone cannot do without
+    cfg.model = dict(panoptic_head=dict(num_things_classes=80))
+    with pytest.raises(ValueError, match='has objects without segmentation, but the model has a mask head'):
+        point_to_coco_folder(cfg, folder)
+
+
+@pytest.mark.parametrize('name', ['train.json', 'annotations/instances_default.json'])
+def test_of_one_file_a_tenth_is_put_aside(folder, cfg, name, tmp_path_factory, monkeypatch):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path_factory.mktemp('cache')))
+    (folder / 'annotations').mkdir()
+    (folder / 'val.json').unlink()
+    (folder / 'train.json').rename(folder / name)
+    (folder / 'images' / 'train').rename(folder / 'images' / 'default')
+    summaries = point_to_coco_folder(cfg, folder)
+    assert (summaries['train'].num_images, summaries['val'].num_images) == (3, 1)
+    assert f'{name} is all there is: every tenth image was put aside' in summaries['train'].remarks[-1]
+    train, val = (set(_image_ids(cfg[f'{split}_dataloader'].dataset.ann_file)) for split in ('train', 'val'))
+    assert not train & val and cfg.val_evaluator.ann_file == cfg.val_dataloader.dataset.ann_file
+    again = point_to_coco_folder(cfg, folder)
+    assert again['val'].ann_file == summaries['val'].ann_file
+
+
+def _image_ids(path):
+    with open(path) as file:
+        return [image['id'] for image in json.load(file)['images']]
+
+
+def _score(folder):
+    """mAP of the objects of the validation file as mmdet's data set reads them, by mmdet's metric."""
+    datasets, evaluation = pytest.importorskip('mmdet.datasets'), pytest.importorskip('mmdet.evaluation')
+    import torch
+
+    dataset = datasets.CocoDataset(
+        data_root=str(folder), ann_file='val.json', data_prefix=dict(img='images/val'), test_mode=True, pipeline=[],
+        metainfo=dict(classes=('fox', 'eel', 'owl')),
+    )  # fmt: skip
+    metric = evaluation.CocoMetric(ann_file=str(folder / 'val.json'), metric='bbox')
+    metric.dataset_meta = dataset.metainfo
+    for index in range(len(dataset)):
+        found = [each for each in dataset.get_data_info(index)['instances'] if not each['ignore_flag']]
+        boxes = torch.tensor([each['bbox'] for each in found]).reshape(-1, 4)
+        labels = torch.tensor([each['bbox_label'] for each in found], dtype=torch.long)
+        prediction = dict(bboxes=boxes, labels=labels, scores=torch.ones(len(found)))
+        metric.process({}, [dict(img_id=index, ori_shape=(HEIGHT, WIDTH), pred_instances=prediction)])
+    return metric.evaluate(len(dataset))['coco/bbox_mAP']
+
+
+def test_the_hosts_read_what_is_filled_in(folder):
+    """mmdet's data set and metric open the file themselves."""
+    expected = _score(folder)
+    content = json.loads((folder / 'val.json').read_text())
+    for each in content['annotations']:
+        del each['area']
+        if each['iscrowd'] == 0:
+            del each['iscrowd']
+        each.update(id=float(each['id']), image_id=float(each['image_id']), category_id=str(each['category_id']))
+    (folder / 'val.json').write_text(json.dumps(content))
+    assert _score(folder) == expected > 0.5

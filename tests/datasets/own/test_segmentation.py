@@ -38,7 +38,7 @@ def root(tmp_path):
 def test_finds_what_a_config_has_to_know(root):
     found = inspect_segmentation(root)
     assert found.classes == ['road', 'sky', 'tree'] and len(set(found.palette)) == 3
-    assert found.reduce_zero_label and found.image_suffix == '.jpg' and not found.remarks
+    assert found.reduce_zero_label and not found.remarks and not found.in_colours and not found.as_stored
     assert (found.train.folder, found.train.size) == ('training', 2)
     assert (found.val.folder, found.val.size) == ('validation', 1)
     assert str(found) == '3 classes, 2 training and 1 validation images, id 0 is unlabelled.'
@@ -121,14 +121,14 @@ def test_contradictions_are_refused(root):
     with pytest.raises(ValueError, match='lists 2 names, 1 different'):
         inspect_segmentation(root)
     (root / 'classes.txt').write_text('road\nsky\ntree\n')
-    _write(root, 'training/d', np.zeros((2, 2), np.uint8), suffix='.png')
-    with pytest.raises(ValueError, match='end in .jpg, .png, expected one ending'):
+    Image.new('RGB', (3, 2)).save(root / 'images/training/a.png')
+    with pytest.raises(ValueError, match='a.jpg and .*a.png differ in their suffix alone'):
         inspect_segmentation(root)
 
 
 def test_a_config_reads_the_folder(root):
     cfg = Config.fromfile(CONFIG)
-    cfg.merge_from_dict(inspect_segmentation(root).options(cfg))
+    assert not inspect_segmentation(root).use(cfg)
     assert cfg.model.decode_head.num_classes == 3
     assert cfg.model.decode_head.loss_cls.class_weight == [1, 1, 1, 0.1]
     init_default_scope('mmseg')
@@ -174,3 +174,121 @@ def test_a_class_list_may_begin_with_a_byte_order_mark_and_names_the_line_of_an_
     (root / 'classes.txt').write_text('road\t1 2 3\n\nsky\t4 5 \u00b2\n')
     with pytest.raises(ValueError, match="classes.txt, line 3: the colour of 'sky'"):
         inspect_segmentation(root)
+
+
+def _samples(cfg, loader='train'):
+    from mmseg.registry import DATASETS
+
+    init_default_scope('mmseg')
+    dataset = cfg[f'{loader}_dataloader'].dataset
+    dataset.pipeline = [step for step in dataset.pipeline if 'Load' in step.type]
+    return DATASETS.build(dataset)
+
+
+def test_images_and_maps_with_other_suffixes_and_one_ending(root):
+    """What is inspected is what is read: the same pairs, in the same order."""
+    for path in (root / 'annotations').rglob('*.png'):
+        path.rename(path.with_name(f'{path.stem}_mask.tif'))
+    (root / 'images/training/a.jpg').rename(root / 'images/training/a.JPEG')
+    Image.new('RGB', (3, 2)).save(root / 'images/training/b.png')
+    (root / 'images/training/b.jpg').unlink()
+    Image.fromarray(np.zeros((2, 3), np.uint8)).save(root / 'annotations/training/lonely_mask.png')
+    cfg = Config.fromfile(CONFIG)
+    found = inspect_segmentation(root)
+    found.use(cfg)
+    assert found.train.size == 2 and '1 maps without an image (' in found.remarks[0]
+    read = [(Path(each['img_path']).name, Path(each['seg_map_path']).name) for each in _samples(cfg)]
+    assert read == [('a.JPEG', 'a_mask.tif'), ('b.png', 'b_mask.tif')]
+    for path in (root / 'annotations').rglob('*.tif'):
+        path.with_name(path.name.replace('mask', 'color')).write_bytes(path.read_bytes())
+    with pytest.raises(ValueError, match="several maps of each image, that end in '_color', '_mask'"):
+        inspect_segmentation(root)
+
+
+def test_maps_in_the_colours_of_the_class_list(root):
+    palette = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0]], np.uint8)
+    (root / 'classes.txt').write_text('road\t0 0 0\nsky\t255 0 0\ntree\t0 255 0\n')
+    ids = np.array([[0, 1, 2], [2, 2, 1]])
+    for name in ('training/a', 'training/b', 'validation/c'):
+        _write(root, name, palette[ids])
+    cfg = Config.fromfile(CONFIG)
+    found = inspect_segmentation(root)
+    found.use(cfg)
+    assert found.in_colours and not found.reduce_zero_label
+    assert (_samples(cfg)[0]['gt_seg_map'] == ids).all() and (_samples(cfg, 'val')[0]['gt_seg_map'] == ids).all()
+    Image.fromarray(palette[ids] + np.uint8(3)).save(root / 'annotations/training/b.png')
+    with pytest.raises(ValueError, match='b.png has 6 pixels of colours that are in no line .* for instance 3 3 3'):
+        inspect_segmentation(root)
+    _write(root, 'training/b', np.array([[0, 1]], np.uint8))
+    with pytest.raises(ValueError, match='a.png holds colours and .*b.png numbers'):
+        inspect_segmentation(root)
+
+
+def _tag(image, tag):
+    picture = Image.open(image).copy()
+    exif = picture.getexif()
+    exif[0x0112] = tag
+    picture.save(image, exif=exif)
+
+
+@pytest.mark.parametrize('stored', [True, False])
+def test_maps_over_turned_photographs(root, stored):
+    """The bright corner of the image is under the class of the map, whichever way both lie."""
+    ids = np.array([[1, 0, 0], [0, 0, 0]], np.uint8)
+    ids = np.kron(ids, np.ones((16, 16), np.uint8))
+    for name in ('training/a', 'training/b', 'validation/c'):
+        _write(root, name, ids)
+        # what is stored is turned by a quarter when it is opened
+        pixels = np.where(ids == 1, 250, 0).astype(np.uint8)
+        stored_pixels = pixels if stored else np.rot90(pixels)
+        Image.fromarray(np.repeat(stored_pixels[..., None], 3, -1)).save(root / 'images' / f'{name}.jpg')
+        _tag(root / 'images' / f'{name}.jpg', 6)
+    cfg = Config.fromfile(CONFIG)
+    found = inspect_segmentation(root)
+    found.use(cfg)
+    assert found.as_stored == stored and '3 images have an EXIF orientation' in found.remarks[0]
+    sample = _samples(cfg)[0]
+    bright = sample['img'][..., 0] > 125
+    assert (bright == (sample['gt_seg_map'] == 1)).all() and bright.sum() == 256
+
+
+def test_maps_that_fit_turned_and_unturned_photographs_are_refused(root):
+    for name in ('training/a', 'training/b', 'validation/c'):
+        _write(root, name, np.array([[0, 1], [2, 0]], np.uint8))
+    _tag(root / 'images/training/b.jpg', 3)
+    with pytest.raises(ValueError, match='training/b.png fits its image before and after EXIF turns it'):
+        inspect_segmentation(root)
+
+
+def test_what_would_train_nothing_is_refused(root):
+    for name in ('training/a', 'training/b', 'validation/c'):
+        _write(root, name, np.array([[0, 255]], np.uint8))
+    with pytest.raises(ValueError, match='hold 0 and 255 alone, and 255 means ignored: save the second class as 1'):
+        inspect_segmentation(root)
+    (root / 'classes.txt').write_text('crack\n')
+    with pytest.raises(ValueError, match='lists one class, \'crack\', .* for instance "background"'):
+        inspect_segmentation(root)
+    (root / 'classes.txt').write_text('\n'.join(map(str, range(256))))
+    with pytest.raises(ValueError, match='lists 256 classes: mmseg reads ids of 8 bits, so 255 is the most'):
+        inspect_segmentation(root)
+
+
+def test_heads_in_lists_nested_heads_and_wrapped_data_sets(root):
+    reader = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations', reduce_zero_label=True)]
+    inner = dict(type='ADE20KDataset', data_root='x', img_suffix='.png', pipeline=reader)
+    wrapped = dict(type='RepeatDataset', times=4, dataset=dict(type='ConcatDataset', datasets=[inner, dict(inner)]))
+    heads = dict(
+        decode_head=[
+            dict(type='FCNHead', num_classes=150, loss_decode=dict(class_weight=[1.0] * 150)),
+            dict(type='IterativeDecodeHead', kernel_generate_head=dict(num_classes=150), num_classes=150),
+        ],
+        auxiliary_head=[dict(num_classes=150), dict(num_classes=150)],
+    )
+    cfg = Config(dict(model=heads, train_dataloader=dict(dataset=wrapped), val_dataloader=dict(dataset=dict(inner))))
+    assert inspect_segmentation(root).use(cfg) == ['train: 1 more data sets of the config are left out.']
+    assert [head.num_classes for head in (*cfg.model.decode_head, *cfg.model.auxiliary_head)] == [3] * 4
+    assert cfg.model.decode_head[1].kernel_generate_head.num_classes == 3
+    assert cfg.model.decode_head[0].loss_decode.class_weight == [1.0] * 3
+    dataset = cfg.train_dataloader.dataset
+    assert dataset.times == 4 and [each.type for each in dataset.dataset.datasets] == ['eva_mm.LabelMaps']
+    assert dataset.dataset.datasets[0].pipeline == [reader[0], dict(type='LoadAnnotations')]
