@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 TASK ?= classification
 STACK ?= onedl
 
-.PHONY: setup lock quickstart study test test-stack lint gpu-report-dry-run clean
+.PHONY: setup lock quickstart study test test-unit coverage types test-stack lint gpu-report-dry-run clean
 
 setup: $(INSTALLED)
 
@@ -35,6 +35,20 @@ study: setup
 test: setup lint
 	@# one thread a process: the processes share the cores
 	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses auto --dist loadfile
+
+# the fast tier: parts that need no training
+UNIT := tests/layers tests/safe_io tests/checkpoint tests/datasets/own tests/datasets/merged tests/engine/optim \
+	tests/evaluation tests/models/necks tests/compat/mmcv_ops tests/cli tests/test_imports.py tests/test_registry.py
+test-unit: setup
+	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses auto --dist loadfile --verbosity 0 $(UNIT)
+
+# branches that no test takes, by file; a third slower than make test
+coverage: setup
+	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses auto --dist loadfile --cov=eva_mm --cov-branch --cov-report=term:skip-covered
+
+# not part of lint: the package is not clean yet
+types: setup
+	$(RUN) -m mypy
 
 # another stack of hosts or torch, in an environment of its own: what a stack can break, in minutes.
 # STACK=onedl: the OneDL forks of the hosts; latest: the newest torch; oldest: the oldest one that is supported

@@ -45,7 +45,5 @@ def test_names_of_other_capitals_are_told_before_training(config, tmp_path):
 
 def test_a_head_of_another_number_is_told_before_training(config, tmp_path):
     path = config(('cat', 'dog', 'emu'), 10)
-    with pytest.raises(
-        UserError, match=r'lists 3 classes, and the heads of the model have \[10\]: set num_classes=3'
-    ):
+    with pytest.raises(UserError, match=r'lists 3 classes, and the heads of the model have \[10\]: set num_classes=3'):
         prepare_training(TrainOptions(config=path, work_dir=str(tmp_path / 'w')))

@@ -81,7 +81,8 @@ class Inferencer:
     pads: ClassVar[bool] = False
 
     def __init__(self, model: nn.Module, cfg: Config, classes: Sequence[str] = (), half: bool = False) -> None:
-        self.model, self.cfg, self.classes, self.half = model, cfg, tuple(classes), half
+        self.model: Any = model  # its attributes are whatever its host gave it
+        self.cfg, self.classes, self.half = cfg, tuple(classes), half
         self.pipeline = Pipeline(cfg)
         self.media = self.pipeline.media
 

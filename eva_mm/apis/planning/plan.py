@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -107,7 +108,7 @@ def _training_grid(trunk: EVAViT) -> tuple[int, ...]:
     return grid
 
 
-def _sides(model: nn.Module, image_size: Sequence[int] | None) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _sides(model: Any, image_size: Sequence[int] | None) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Pixels, or frames and pixels, of an input, and its patches."""
     trunk = _trunk(model)
     if trunk is None:

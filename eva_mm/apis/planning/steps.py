@@ -15,8 +15,11 @@ from torch.utils._pytree import tree_leaves
 
 from eva_mm.apis.errors import UserError
 
+# attributes of a host's model are whatever its host gave it
+Model = Any
 
-def _images(model: nn.Module, batch_size: int, sides: Sequence[int]) -> Tensor:
+
+def _images(model: Model, batch_size: int, sides: Sequence[int]) -> Tensor:
     patch = next((m for m in model.modules() if hasattr(m, 'patch_size') and hasattr(m, 'proj')), None)
     channels = patch.proj.in_channels if patch is not None else 3
     return torch.empty(batch_size, channels, *sides, dtype=next(model.parameters()).dtype)
@@ -29,7 +32,7 @@ def _samples(batch_size: int, sides: Sequence[int]) -> list[BaseDataElement]:
     return [BaseDataElement(metainfo=meta) for _ in range(batch_size)]
 
 
-def _hidden_patches(cfg: Config, backbone: nn.Module, patches: int) -> int:
+def _hidden_patches(cfg: Config, backbone: Model, patches: int) -> int:
     """Hidden patches of one image as the data pipeline or the backbone draws them."""
     ratio = getattr(backbone, 'mask_ratio', None)
     if ratio is not None:
@@ -40,8 +43,8 @@ def _hidden_patches(cfg: Config, backbone: nn.Module, patches: int) -> int:
     return 0
 
 
-def _masked_image_modelling(cfg: Config, sides: Sequence[int]) -> Callable[[nn.Module, int], list[Tensor]]:
-    def step(model: nn.Module, batch_size: int) -> list[Tensor]:
+def _masked_image_modelling(cfg: Config, sides: Sequence[int]) -> Callable[[Model, int], list[Tensor]]:
+    def step(model: Model, batch_size: int) -> list[Tensor]:
         images = _images(model, batch_size, sides)
         patches = 1
         for side, patch in zip(sides, model.backbone.patch_embed.patch_size):
@@ -60,13 +63,13 @@ def _masked_image_modelling(cfg: Config, sides: Sequence[int]) -> Callable[[nn.M
     return step
 
 
-def _pooled_regions(extractor: nn.Module, feature: Tensor, count: int) -> Tensor:
+def _pooled_regions(extractor: Model, feature: Tensor, count: int) -> Tensor:
     size = extractor.roi_layers[0].output_size
     sides = (size, size) if isinstance(size, int) else tuple(size)
     return feature.new_empty(count, extractor.out_channels, *sides, requires_grad=True)
 
 
-def _region_heads(model: nn.Module, maps: Sequence[Tensor], batch_size: int) -> list[Any]:
+def _region_heads(model: Model, maps: Sequence[Tensor], batch_size: int) -> list[Any]:
     """Outputs of the box and mask heads of a two-stage or cascade detector."""
     roi_head = model.roi_head
     several = isinstance(roi_head.bbox_head, nn.ModuleList)
@@ -86,8 +89,8 @@ def _region_heads(model: nn.Module, maps: Sequence[Tensor], batch_size: int) -> 
     return outputs
 
 
-def _detection(cfg: Config, sides: Sequence[int]) -> Callable[[nn.Module, int], list[Tensor]]:
-    def step(model: nn.Module, batch_size: int) -> list[Tensor]:
+def _detection(cfg: Config, sides: Sequence[int]) -> Callable[[Model, int], list[Tensor]]:
+    def step(model: Model, batch_size: int) -> list[Tensor]:
         images = _images(model, batch_size, sides)
         maps = model.extract_feat(images)
         outputs = []
@@ -110,13 +113,13 @@ def _detection(cfg: Config, sides: Sequence[int]) -> Callable[[nn.Module, int], 
     return step
 
 
-def _segmentation(cfg: Config, sides: Sequence[int]) -> Callable[[nn.Module, int], list[Tensor]]:
-    def head_of(head: nn.Module, maps: Sequence[Tensor], batch_size: int) -> Any:
+def _segmentation(cfg: Config, sides: Sequence[int]) -> Callable[[Model, int], list[Tensor]]:
+    def head_of(head: Model, maps: Sequence[Tensor], batch_size: int) -> Any:
         if hasattr(head, 'query_embed'):
             return head(maps, _samples(batch_size, sides))
         return head(maps)
 
-    def step(model: nn.Module, batch_size: int) -> list[Tensor]:
+    def step(model: Model, batch_size: int) -> list[Tensor]:
         maps = model.extract_feat(_images(model, batch_size, sides))
         heads = [model.decode_head]
         auxiliary = getattr(model, 'auxiliary_head', None)
@@ -126,31 +129,31 @@ def _segmentation(cfg: Config, sides: Sequence[int]) -> Callable[[nn.Module, int
     return step
 
 
-def _video(cfg: Config, sides: Sequence[int]) -> Callable[[nn.Module, int], list[Tensor]]:
-    def step(model: nn.Module, batch_size: int) -> list[Tensor]:
+def _video(cfg: Config, sides: Sequence[int]) -> Callable[[Model, int], list[Tensor]]:
+    def step(model: Model, batch_size: int) -> list[Tensor]:
         features, _ = model.extract_feat(_images(model, batch_size, sides)[:, None])
         return tree_leaves(model.cls_head(features))
 
     return step
 
 
-def _contrastive(cfg: Config, sides: Sequence[int]) -> Callable[[nn.Module, int], list[Tensor]]:
-    def step(model: nn.Module, batch_size: int) -> list[Tensor]:
+def _contrastive(cfg: Config, sides: Sequence[int]) -> Callable[[Model, int], list[Tensor]]:
+    def step(model: Model, batch_size: int) -> list[Tensor]:
         tokens = torch.zeros(batch_size, model.text.context_length, dtype=torch.long)
         return list(model(_images(model, batch_size, sides), tokens))
 
     return step
 
 
-def _classification(cfg: Config, sides: Sequence[int]) -> Callable[[nn.Module, int], list[Tensor]]:
-    def step(model: nn.Module, batch_size: int) -> list[Tensor]:
+def _classification(cfg: Config, sides: Sequence[int]) -> Callable[[Model, int], list[Tensor]]:
+    def step(model: Model, batch_size: int) -> list[Tensor]:
         features = model.extract_feat(_images(model, batch_size, sides))
         return tree_leaves(model.head(features) if getattr(model, 'head', None) is not None else features)
 
     return step
 
 
-def training_step(cfg: Config, model: nn.Module, sides: Sequence[int]) -> Callable[[nn.Module, int], Sequence[Tensor]]:
+def training_step(cfg: Config, model: Model, sides: Sequence[int]) -> Callable[[Model, int], Sequence[Tensor]]:
     """The forward pass of the model of a config as training runs it, up to the outputs of its heads.
 
     Args:

@@ -8,6 +8,7 @@ from typing import Any
 from mmengine.config import Config
 
 from eva_mm.datasets.own.class_folders import class_images
+from eva_mm.datasets.own.depth import depth_remarks
 from eva_mm.safe_io.folders import Listing
 from eva_mm.safe_io.images import IMAGE_SUFFIXES
 
@@ -104,6 +105,7 @@ def inspect_classification(root: str | Path) -> ClassificationInspection:
     remarks = [f'{len(missing)} classes have no validation image, the first is {missing[0]}.'] if missing else []
     skipped = Listing.joined(each for names in found.values() for each in names.values())
     remarks += [skipped.remark()] if skipped.skipped else []
+    remarks += depth_remarks(skipped.files)
     return ClassificationInspection(root, tuple(classes['train']), counts, tuple(remarks))
 
 

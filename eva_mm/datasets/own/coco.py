@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from eva_mm.datasets.own.depth import depth_remarks
 from eva_mm.safe_io.coco import MAX_COORDINATE, box_problem, fill_in, segmentation_problem
 from eva_mm.safe_io.files import exists_regular, read_json
 from eva_mm.safe_io.images import ImageSizeError, check_size, opened_image
@@ -243,6 +244,8 @@ def inspect_coco(
     for annotation in content['annotations']:
         _inspect_object(summary, annotation, sizes, categories)
     summary.remarks = _remarks(content)
+    if image_folder is not None:
+        summary.remarks += depth_remarks([Path(image_folder, image['file_name']) for image in images])
     if not summary.num_objects:
         raise ValueError(
             f'{ann_file} has no object to train on: {len(images)} images, skipped {summary.skipped or "nothing"}.'

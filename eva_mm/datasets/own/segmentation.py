@@ -11,6 +11,7 @@ import numpy as np
 from mmengine.config import Config
 
 from eva_mm.datasets.own.classes_of_model import dicts, set_num_classes
+from eva_mm.datasets.own.depth import depth_remarks
 from eva_mm.datasets.own.label_map_facts import IGNORED, MapFacts, read_facts
 from eva_mm.datasets.own.label_map_pairs import pair_label_maps
 from eva_mm.safe_io.files import read_lines
@@ -259,9 +260,10 @@ def inspect_segmentation(root: str | Path) -> SegInspection:
     classes, colours = _class_list(root)
     palette = np.asarray(colours, np.uint8) if colours else None
     facts: dict[Path, MapFacts] = {}
-    counts, listings = {}, []
+    counts, listings, images = {}, [], []
     for part, folder in _parts(root):
         pairs = pair_label_maps(root / 'images' / folder, root / 'annotations' / folder)
+        images += [image for image, _ in pairs.files]
         facts |= {label_map: read_facts(label_map, image, palette) for image, label_map in pairs.files}
         listings.append(pairs.listing)
         counts[part] = (folder, len(pairs.files))
@@ -271,6 +273,7 @@ def inspect_segmentation(root: str | Path) -> SegInspection:
     train, val, remarks = _divide(counts, root)
     skipped = Listing.joined(listings)
     remarks += [skipped.remark()] if skipped.skipped else []
+    remarks += depth_remarks(images)
     turned = sum(bool(fact.turned) for fact in facts.values())
     if turned:
         how = 'read as stored, as their maps are' if as_stored else 'turned upright, as their maps are'
