@@ -42,7 +42,7 @@ HOST_TYPES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     'eva_mm.models.selfsup': (
         'mmpretrain',
         'pretrain',
-        ('EVAMIM', 'CLIPTeacher', 'MaskedFeatureHead'),
+        ('EVAMIM', 'CLIPTeacher', 'FrozenTeacher', 'MaskedFeatureHead'),
     ),
 }
 

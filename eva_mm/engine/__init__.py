@@ -5,6 +5,7 @@ from eva_mm.engine.deepspeed.strategy import EVADeepSpeedStrategy
 from eva_mm.engine.hooks.class_frequency_hook import ClassFrequencyHook
 from eva_mm.engine.hooks.compile_blocks_hook import CompileBlocksHook
 from eva_mm.engine.hooks.fault_hook import FaultHook
+from eva_mm.engine.hooks.feature_accuracy_hook import FeatureAccuracyHook
 from eva_mm.engine.hooks.mask_annealing_hook import MaskAnnealingHook
 from eva_mm.engine.hooks.run_summary_hook import RunSummaryHook
 from eva_mm.engine.long_run.loss_guard import LossGuardHook
@@ -31,6 +32,7 @@ __all__ = [
     'EVADeepSpeedStrategy',
     'FP32EMAHook',
     'FaultHook',
+    'FeatureAccuracyHook',
     'LAMB',
     'LARS',
     'LayerDecayOptimWrapperConstructor',

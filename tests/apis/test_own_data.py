@@ -77,7 +77,7 @@ def test_a_wrong_folder_is_one_sentence_on_the_command_line(own_folders, tmp_pat
     assert done.returncode == 2 and 'Traceback' not in done.stderr
     assert done.stderr.splitlines()[-1] == (
         f'error: {root}/annotations/val/0.png has the colours of an image (mode RGB), expected one number per pixel: '
-        'save class ids as a grey or palette png.'
+        'save class ids as a grey or palette png, or write the colour of each class into the class list.'
     )
 
 

@@ -12,13 +12,13 @@ from eva_mm.registry import MODELS
 class EVAMIM(BaseSelfSupervisor):
     """Regress the features that a frozen CLIP sees in the patches hidden from the student (arXiv 2211.07636).
 
-    Student and teacher get the same pixels: one crop, one normalisation.
+    Student and teacher get the same pixels: one crop, and one normalisation unless the teacher has one of its own.
 
     Args:
         backbone: :class:`eva_mm.EVAPretrainViT` (EVA-g) or :class:`eva_mm.EVAMAEViT` (EVA-L).
         head: :class:`eva_mm.MaskedFeatureHead`.
-        target_generator: :class:`eva_mm.CLIPTeacher`. It is no sub-module: it enters neither the optimizer, nor the
-            checkpoint, nor the buckets of DDP.
+        target_generator: :class:`eva_mm.CLIPTeacher` or :class:`eva_mm.FrozenTeacher`. It is no sub-module: it enters
+            neither the optimizer, nor the checkpoint, nor the buckets of DDP.
         data_preprocessor: mmpretrain's ``SelfSupDataPreprocessor``.
         init_cfg: mmengine's.
     """
@@ -38,6 +38,8 @@ class EVAMIM(BaseSelfSupervisor):
             data_preprocessor=data_preprocessor,
             init_cfg=init_cfg,
         )
+        if hasattr(self.target_generator, 'take_input_of'):
+            self.target_generator.take_input_of(self.data_preprocessor)
 
     def init_weights(self) -> None:
         """Initialise the student; load the teacher, so that a missing file is found before the data are."""
